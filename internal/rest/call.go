@@ -1,0 +1,260 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/applemdm/applemdm/internal/poll"
+)
+
+// ErrBodyTooLarge is in the chain of a [*TransportError] when an answer was longer than allowed.
+var ErrBodyTooLarge = errors.New("the answer is too large")
+
+// TransportError says that a call got no answer of the service: the line failed, the answer could
+// not be read to its end, or the caller's context ended. errors.Is finds the context's error, or
+// the one of the network, below it.
+type TransportError struct {
+	Op       string // what the call was for
+	Method   string
+	Path     string
+	Attempts int  // how often it was tried
+	Sent     bool // whether a request may have reached the service, which then may have acted on it
+	Err      error
+}
+
+func (e *TransportError) Error() string {
+	return fmt.Sprintf("%s: %s %s: no answer in %d attempts: %v", e.Op, e.Method, e.Path, e.Attempts, e.Err)
+}
+
+func (e *TransportError) Unwrap() error { return e.Err }
+
+// Attempt tells of one attempt of a call. It carries neither headers nor bodies.
+type Attempt struct {
+	Op        string
+	Method    string
+	Path      string
+	Number    int // counted from 1 within the call
+	Status    int // 0 without an answer
+	RequestID string
+	Bytes     int           // of the body of the answer
+	Duration  time.Duration // from sending to the end of the body
+	Wait      time.Duration // until the next attempt; 0 if there is none
+	Err       error         // why there is no answer
+}
+
+// call is one use of [Engine.Do]. go-retryablehttp drives it: it sends, asks observe what came of
+// it, sleeps for as long as wait says, and has prepare called before it sends again. One goroutine
+// does all that; only the trace of net/http runs on another.
+type call struct {
+	engine *Engine
+	req    Request
+
+	attempts int
+	started  time.Time
+	sent     atomic.Bool // an attempt wrote its headers
+	everSent bool
+
+	response *Response // of the last attempt; nil if it got none
+	err      error     // of the last attempt
+	pause    time.Duration
+}
+
+func (c *call) run(ctx context.Context, target string) (*Response, error) {
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { c.sent.Store(true) },
+	})
+	req, err := c.build(traced, target)
+	if err != nil {
+		return nil, c.fail(err)
+	}
+	if err := c.prepare(req.Request); err != nil {
+		return nil, c.fail(err)
+	}
+	sender := &retryablehttp.Client{
+		HTTPClient:   c.engine.http,
+		RetryMax:     c.engine.Retry.Tries - 1,
+		CheckRetry:   c.observe,
+		Backoff:      c.wait,
+		PrepareRetry: c.prepare,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	_, err = sender.Do(req)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, c.fail(poll.Cause(ctx))
+	case c.err != nil:
+		return nil, c.fail(c.err)
+	}
+	return c.response, nil
+}
+
+// build makes the request with all that stays the same for every attempt.
+func (c *call) build(ctx context.Context, target string) (*retryablehttp.Request, error) {
+	var body any
+	if c.req.Body != nil {
+		body = c.req.Body
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, c.req.Method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, c.engine.Header.Clone())
+	maps.Copy(req.Header, c.req.Header.Clone())
+	return req, nil
+}
+
+// prepare makes the request ready for one attempt: it waits for its turn, then signs.
+func (c *call) prepare(req *http.Request) error {
+	c.response, c.err = nil, c.takeTurn(req)
+	c.sent.Store(false)
+	c.started = time.Now()
+	return c.err
+}
+
+func (c *call) takeTurn(req *http.Request) error {
+	if c.engine.Limiter != nil {
+		if err := c.engine.Limiter.Wait(req.Context()); err != nil {
+			return err
+		}
+	}
+	if c.req.Sign != nil {
+		return c.req.Sign(req)
+	}
+	return nil
+}
+
+// observe reads what came of an attempt and decides whether there is another one.
+func (c *call) observe(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	c.attempts++
+	c.everSent = c.everSent || c.sent.Load()
+	c.response, c.err = nil, err
+	if err == nil {
+		c.response, c.err = c.read(resp)
+	}
+	again := c.attempts < c.engine.Retry.Tries && ctx.Err() == nil && c.worthRepeating(ctx)
+	c.pause = 0
+	if again {
+		c.pause = c.engine.Retry.pause(c.attempts-1, c.response)
+		again = c.engine.Retry.allows(ctx, c.pause)
+	}
+	if !again {
+		c.pause = 0
+	}
+	c.report(ctx)
+	return again, nil
+}
+
+// wait is what go-retryablehttp sleeps between attempts.
+func (c *call) wait(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return c.pause }
+
+// read takes the whole body, bounded, and closes it. What go-retryablehttp drains and closes later
+// is empty.
+func (c *call) read(resp *http.Response) (*Response, error) {
+	defer func() {
+		resp.Body.Close()
+		resp.Body = http.NoBody
+	}()
+	limit := c.engine.MaxBody
+	var body bytes.Buffer
+	if resp.ContentLength > 0 {
+		body.Grow(int(min(resp.ContentLength, limit)) + bytes.MinRead)
+	}
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer (status %d): %w", resp.StatusCode, err)
+	}
+	if n > limit {
+		return nil, fmt.Errorf("status %d: %w: more than %d bytes", resp.StatusCode, ErrBodyTooLarge, limit)
+	}
+	retryAfter, _ := parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
+	return &Response{
+		Status:     resp.StatusCode,
+		Header:     resp.Header,
+		Body:       body.Bytes(),
+		RequestID:  resp.Header.Get(c.engine.RequestIDHeader),
+		RetryAfter: retryAfter,
+	}, nil
+}
+
+// worthRepeating decides by what happened, without regard to how often or how long.
+func (c *call) worthRepeating(ctx context.Context) bool {
+	if c.err != nil {
+		if errors.Is(c.err, ErrBodyTooLarge) {
+			return false
+		}
+		temporary, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, c.err)
+		return temporary && (c.req.Repeatable || !c.sent.Load())
+	}
+	switch status := c.response.Status; {
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
+		return true
+	case status >= 500 && status != http.StatusNotImplemented:
+		return c.req.Repeatable
+	}
+	return false
+}
+
+// report tells the log and the trace of the attempt that observe just saw.
+func (c *call) report(ctx context.Context) {
+	a := Attempt{
+		Op: c.req.Op, Method: c.req.Method, Path: c.req.Path.String(), Number: c.attempts,
+		Duration: time.Since(c.started), Wait: c.pause, Err: plainError(c.err),
+	}
+	level := slog.LevelDebug
+	if c.response != nil {
+		a.Status, a.RequestID, a.Bytes = c.response.Status, c.response.RequestID, len(c.response.Body)
+	}
+	if a.Err != nil || a.Status >= 400 {
+		level = slog.LevelWarn
+	}
+	if c.engine.Trace != nil {
+		c.engine.Trace(a)
+	}
+	if c.engine.Logger == nil {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("op", a.Op), slog.String("method", a.Method), slog.String("path", a.Path),
+		slog.Int("attempt", a.Number), slog.Int("status", a.Status), slog.Int("bytes", a.Bytes),
+		slog.Duration("duration", a.Duration),
+	}
+	if a.RequestID != "" {
+		attrs = append(attrs, slog.String("request_id", a.RequestID))
+	}
+	if a.Wait > 0 {
+		attrs = append(attrs, slog.Duration("wait", a.Wait))
+	}
+	if a.Err != nil {
+		attrs = append(attrs, slog.Any("error", a.Err))
+	}
+	c.engine.Logger.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// fail returns err as the end of the call.
+func (c *call) fail(err error) error {
+	return &TransportError{
+		Op: c.req.Op, Method: c.req.Method, Path: c.req.Path.String(),
+		Attempts: c.attempts, Sent: c.everSent, Err: plainError(err),
+	}
+}
+
+// plainError takes off the method and URL that net/http puts around its errors: ours have them
+// already, without the query.
+func plainError(err error) error {
+	if wrapped, ok := err.(*url.Error); ok {
+		return wrapped.Err
+	}
+	return err
+}

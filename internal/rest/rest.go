@@ -1,0 +1,164 @@
+// Package rest is the one HTTP engine of the service packages: it builds a request, sends it,
+// repeats it where that is safe, reads the answer within bounds and reports each attempt. It knows
+// no service. Nobody else in this module touches a response body.
+package rest
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/applemdm/applemdm/internal/field"
+)
+
+// Defaults for the zero values of [Config].
+const (
+	DefaultTimeout = time.Minute // for one attempt, the body included
+	DefaultMaxBody = 32 << 20    // bytes, after decompression
+)
+
+// Config says how an [Engine] sends.
+type Config struct {
+	HTTPClient *http.Client  // copied; nil means net/http's shared transport
+	BaseURL    string        // scheme, host and perhaps a path
+	Header     http.Header   // sent with every request; not modified
+	Logger     *slog.Logger  // nil is silent
+	Retry      Retry         // the zero value has defaults
+	Limiter    *rate.Limiter // waited for before each attempt; nil is none
+	MaxBody    int64         // bytes of an answer; 0 means DefaultMaxBody
+	Trace      func(Attempt) // told of each attempt; nil is nobody
+
+	// RequestIDHeader names the header in which the service numbers its answers.
+	RequestIDHeader string
+}
+
+// Engine sends requests to one service. It is immutable and safe for concurrent use.
+type Engine struct {
+	Config
+	base *url.URL
+	http *http.Client
+}
+
+// New checks config and returns an Engine. It does no I/O; its errors are [*field.InputError].
+//
+// The Engine works on a copy of the HTTP client that follows no redirect: the credentials of these
+// services travel in headers of their own, which net/http would carry to another host. A client
+// without a timeout gets [DefaultTimeout] for each attempt.
+func New(config Config) (*Engine, error) {
+	base, err := parseBaseURL(config.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := config.Retry.check(); err != nil {
+		return nil, err
+	}
+	client := http.Client{}
+	if config.HTTPClient != nil {
+		client = *config.HTTPClient
+	}
+	if client.Timeout == 0 {
+		client.Timeout = DefaultTimeout
+	}
+	client.Transport = transport{cmp.Or[http.RoundTripper](client.Transport, http.DefaultTransport)}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if config.MaxBody == 0 {
+		config.MaxBody = DefaultMaxBody
+	}
+	config.Retry = config.Retry.withDefaults()
+	return &Engine{Config: config, base: base, http: &client}, nil
+}
+
+// transport hides every method but RoundTrip: go-retryablehttp closes idle connections after a
+// failure, and these are shared with everyone else who uses the transport.
+type transport struct{ http.RoundTripper }
+
+func parseBaseURL(text string) (*url.URL, error) {
+	base, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, &field.InputError{Field: "BaseURL", Rule: "is no URL"}
+	case base.Scheme != "https" && base.Scheme != "http":
+		return nil, &field.InputError{Field: "BaseURL", Rule: "must begin with https:// or http://"}
+	case base.Host == "":
+		return nil, &field.InputError{Field: "BaseURL", Rule: "must name a host"}
+	case base.User != nil || base.RawQuery != "" || base.Fragment != "":
+		return nil, &field.InputError{Field: "BaseURL", Rule: "must not have a user, a query or a fragment"}
+	}
+	return base, nil
+}
+
+// Path is the elements of a path, unescaped. The Engine escapes each one, so an identifier cannot
+// reach another resource.
+type Path []string
+
+// ParsePath returns the elements of a path that a service published, such as "/roster/class".
+func ParsePath(path string) Path { return strings.Split(strings.Trim(path, "/"), "/") }
+
+// String returns the path unescaped, for logs and messages.
+func (p Path) String() string { return "/" + strings.Join(p, "/") }
+
+// Request is one call. The zero values of the optional fields mean "none".
+type Request struct {
+	Op     string // what the call is for, in words, for errors and logs: "fetch devices"
+	Method string
+	Path   Path
+	Query  url.Values
+	Header http.Header // beside that of the Config; not modified
+	Body   []byte      // not modified; must not change until Do has returned
+
+	// Repeatable marks a call that may be processed twice without harm. Others are repeated only
+	// when the service surely did not process them.
+	Repeatable bool
+
+	// Sign completes each attempt just before it is sent, for signatures that are good once.
+	Sign func(*http.Request) error
+}
+
+// Response is an answer of the service, whatever its status. The receiver owns all of it.
+type Response struct {
+	Status     int
+	Header     http.Header
+	Body       []byte
+	RequestID  string        // the service's number for this answer, or ""
+	RetryAfter time.Duration // how long the service asked to wait, or 0
+}
+
+// Do sends req until there is an answer that counts, and returns it. The error is a
+// [*TransportError] when none came, or a [*field.InputError] for a request that cannot be sent.
+//
+// An answer of 429 or 503 counts as not processed, so every request is repeated after it; one of
+// another 5xx, or a line that failed, repeats what is Repeatable and what was not yet sent. The
+// pause is what Retry-After asks for, otherwise the back-off of [Retry]. A pause that Retry.MaxWait
+// or the deadline of ctx does not allow ends the call with what the service said last.
+func (e *Engine) Do(ctx context.Context, req Request) (*Response, error) {
+	target, err := e.url(req)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{engine: e, req: req}
+	return c.run(ctx, target)
+}
+
+func (e *Engine) url(req Request) (string, error) {
+	for _, element := range req.Path {
+		if element == "" || element == "." || element == ".." {
+			return "", &field.InputError{Field: "path of " + req.Op, Rule: "must not have an empty or a dot element: " + req.Path.String()}
+		}
+	}
+	target := *e.base
+	escaped := strings.TrimSuffix(target.EscapedPath(), "/")
+	plain := strings.TrimSuffix(target.Path, "/")
+	for _, element := range req.Path {
+		escaped += "/" + url.PathEscape(element)
+		plain += "/" + element
+	}
+	target.Path, target.RawPath = plain, escaped
+	target.RawQuery = req.Query.Encode()
+	return target.String(), nil
+}
