@@ -89,6 +89,16 @@ func (l *Lease[T]) run(ctx context.Context, f *flight[T], refused T) (T, error) 
 	return f.value, f.err
 }
 
+// Reset forgets the value, whatever it is. The next Get fetches.
+func (l *Lease[T]) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var zero T
+	if l.value != zero {
+		l.value, l.refused = zero, l.value
+	}
+}
+
 // Drop forgets used if it still is the value: the service refused it. The next Get fetches.
 func (l *Lease[T]) Drop(used T) {
 	l.mu.Lock()

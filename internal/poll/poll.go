@@ -21,13 +21,25 @@ func Cause(ctx context.Context) error {
 // Wait returns nil after d, or [Cause] of ctx as soon as it ends. A d of zero or less only asks
 // whether ctx has ended.
 func Wait(ctx context.Context, d time.Duration) error {
-	if err := Cause(ctx); err != nil || d <= 0 {
+	return WaitOr(ctx, max(d, 0), nil)
+}
+
+// WaitOr is [Wait] that also ends, with nil, when wake can be received from. A d of less than zero
+// waits for that, or the end of ctx, alone.
+func WaitOr(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
+	if err := Cause(ctx); err != nil || d == 0 {
 		return err
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+	var after <-chan time.Time
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		after = timer.C
+	}
 	select {
-	case <-timer.C:
+	case <-after:
+		return nil
+	case <-wake:
 		return nil
 	case <-ctx.Done():
 		return Cause(ctx)

@@ -62,3 +62,27 @@ func TestCauseOfAnEndWithoutACause(t *testing.T) {
 		t.Errorf("Cause = %v", err)
 	}
 }
+
+func TestWaitOrEndsWithWhateverIsFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wake := make(chan struct{}, 1)
+		for _, c := range []struct{ d, wakeAfter, want time.Duration }{
+			{time.Minute, time.Second, time.Second},
+			{time.Second, time.Hour, time.Second},
+			{-1, time.Hour, time.Hour},
+			{0, time.Hour, 0},
+		} {
+			start := time.Now()
+			timer := time.AfterFunc(c.wakeAfter, func() { wake <- struct{}{} })
+			if err := WaitOr(t.Context(), c.d, wake); err != nil || time.Since(start) != c.want {
+				t.Errorf("%+v: %v after %v", c, err, time.Since(start))
+			}
+			timer.Stop()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := WaitOr(ctx, -1, wake); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("WaitOr = %v", err)
+		}
+	})
+}

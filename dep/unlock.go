@@ -1,0 +1,153 @@
+package dep
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"github.com/applemdm/applemdm/internal/field"
+	"github.com/applemdm/applemdm/internal/rest"
+)
+
+// DefaultUnlockURL is the host of the service that unlocks devices.
+const DefaultUnlockURL = "https://deviceservices-external.apple.com"
+
+// UnlockOptions of an [Unlocker]. The fields are those of [Options].
+type UnlockOptions struct {
+	// HTTPClient sends the requests. Its transport must be nil or an *http.Transport, which is
+	// copied and given the push certificate.
+	HTTPClient *http.Client
+	BaseURL    string // DefaultUnlockURL by default
+	UserAgent  string
+	Logger     *slog.Logger
+	Trace      func(Attempt)
+	Retry      Retry
+}
+
+// Unlocker turns off the Activation Lock of devices. It talks to another service than [Client], which
+// knows the server by its push certificate. It is safe for concurrent use.
+type Unlocker struct {
+	engine *rest.Engine
+}
+
+// UnlockRequest asks to turn off the Activation Lock of one device.
+//
+// https://developer.apple.com/documentation/devicemanagement/creating-and-using-bypass-codes
+type UnlockRequest struct {
+	SerialNumber string
+	ProductType  string // e.g. "iPhone18,1"
+	IMEI, IMEI2  string // of the first and the second slot, if any
+	MEID         string
+
+	// OrgName and GUID go into Apple's records: the organisation, and who asked (an e-mail address,
+	// a directory id, a name). Both are required.
+	OrgName, GUID string
+
+	// BypassCode is the code that the device was locked with, or the one that it reported. Both may
+	// exist, and the server cannot know which counts: try both.
+	BypassCode BypassCode
+}
+
+// NewUnlocker returns an Unlocker that shows pushCertificate, the APNs certificate of the server,
+// with its key. A nil opts means defaults. It does no I/O; its errors are [*InputError].
+func NewUnlocker(pushCertificate tls.Certificate, opts *UnlockOptions) (*Unlocker, error) {
+	if len(pushCertificate.Certificate) == 0 || pushCertificate.PrivateKey == nil {
+		return nil, &InputError{Field: "pushCertificate", Rule: "must have a certificate and its key"}
+	}
+	var o UnlockOptions
+	if opts != nil {
+		o = *opts
+	}
+	client, err := withCertificate(o.HTTPClient, pushCertificate)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := rest.New(rest.Config{
+		HTTPClient: client,
+		BaseURL:    cmp.Or(o.BaseURL, DefaultUnlockURL),
+		Header: http.Header{
+			"Content-Type": {"application/x-www-form-urlencoded"},
+			"User-Agent":   {cmp.Or(o.UserAgent, DefaultUserAgent)},
+		},
+		Logger: o.Logger, Trace: o.Trace, Retry: o.Retry, RequestIDHeader: "X-Apple-Request-UUID",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Unlocker{engine: engine}, nil
+}
+
+// withCertificate returns a copy of client whose connections show the certificate.
+func withCertificate(client *http.Client, certificate tls.Certificate) (*http.Client, error) {
+	var copied http.Client
+	if client != nil {
+		copied = *client
+	}
+	base, ok := cmp.Or[http.RoundTripper](copied.Transport, http.DefaultTransport).(*http.Transport)
+	if !ok {
+		return nil, &InputError{Field: "UnlockOptions.HTTPClient", Rule: "must have a transport of type *http.Transport"}
+	}
+	transport := base.Clone()
+	if transport.TLSClientConfig == nil {
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	transport.TLSClientConfig.Certificates = []tls.Certificate{certificate}
+	copied.Transport = transport
+	return &copied, nil
+}
+
+// Unlock turns off the Activation Lock of a device. Apple documents no answer but success, so nil
+// means status 200, and anything else is an [*Error] with the body as it came.
+func (u *Unlocker) Unlock(ctx context.Context, unlock UnlockRequest) error {
+	if err := unlock.check(); err != nil {
+		return err
+	}
+	const op = "unlock the device"
+	resp, err := u.engine.Do(ctx, rest.Request{
+		Op: op, Method: http.MethodPost, Path: rest.Path{"deviceservicesworkers", "escrowKeyUnlock"},
+		Query: unlock.query(), Body: []byte(unlock.form().Encode()), Repeatable: true,
+	})
+	if err != nil {
+		return err
+	}
+	if resp.Status != http.StatusOK {
+		return refusal(op, resp)
+	}
+	return nil
+}
+
+func (r *UnlockRequest) check() error {
+	if err := field.Serial("UnlockRequest.SerialNumber", r.SerialNumber); err != nil {
+		return err
+	}
+	for _, required := range []struct{ name, value string }{
+		{"ProductType", r.ProductType}, {"OrgName", r.OrgName}, {"GUID", r.GUID},
+	} {
+		if required.value == "" {
+			return &InputError{Field: "UnlockRequest." + required.name, Rule: "must not be empty"}
+		}
+	}
+	if r.BypassCode.IsZero() {
+		return &InputError{Field: "UnlockRequest.BypassCode", Rule: "must not be empty"}
+	}
+	return nil
+}
+
+func (r *UnlockRequest) query() url.Values {
+	query := url.Values{"serial": {r.SerialNumber}, "productType": {r.ProductType}}
+	for name, value := range map[string]string{"imei": r.IMEI, "imei2": r.IMEI2, "meid": r.MEID} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return query
+}
+
+// form has the code as people read it: the service calls that the escrow key, unlike the call that
+// locks.
+func (r *UnlockRequest) form() url.Values {
+	return url.Values{"orgName": {r.OrgName}, "guid": {r.GUID}, "escrowKey": {r.BypassCode.RevealHuman()}}
+}

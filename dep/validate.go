@@ -1,0 +1,140 @@
+package dep
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Validate returns every rule that p breaks and that Apple would refuse it for, as [*InputError]s
+// joined into one error, or nil. It does no I/O. [Client.DefineProfile] calls it.
+//
+// It does not judge the skip keys, which change with each OS, nor combinations that Apple accepts
+// although a device ignores them.
+func (p *Profile) Validate() error {
+	if p == nil {
+		return &InputError{Field: "Profile", Rule: "must not be nil"}
+	}
+	var v violations
+	v.length("ProfileName", p.ProfileName, 1, 125)
+	v.webURL("URL", p.URL, "https", "http")
+	if p.ConfigurationWebURL != "" {
+		v.webURL("ConfigurationWebURL", p.ConfigurationWebURL, "https")
+	}
+	if p.IsMDMRemovable != nil && !*p.IsMDMRemovable && !p.IsSupervised {
+		v.add("IsMDMRemovable", "false needs IsSupervised")
+	}
+	v.length("Department", p.Department, 0, 125)
+	v.length("SupportPhoneNumber", p.SupportPhoneNumber, 0, 50)
+	v.length("SupportEmailAddress", p.SupportEmailAddress, 0, 250)
+	v.length("OrgMagic", p.OrgMagic, 0, 256)
+	v.pattern("Language", p.Language, `^[a-z]{2,3}$`, "must be two or three lower-case letters of ISO 639")
+	v.pattern("Region", p.Region, `^[A-Z]{2}$`, "must be two upper-case letters of ISO 3166-1")
+	v.certificates("AnchorCerts", p.AnchorCerts)
+	v.certificates("SupervisingHostCerts", p.SupervisingHostCerts)
+	for i, key := range p.SkipSetupItems {
+		if key == "" {
+			v.add(fmt.Sprintf("SkipSetupItems[%d]", i), "must not be empty")
+		}
+	}
+	if len(p.Devices) > MaxBatch {
+		v.add("Devices", fmt.Sprintf("has %d serial numbers; at most %d go with a definition, assign the others later", len(p.Devices), MaxBatch))
+	}
+	return errors.Join(v...)
+}
+
+// ForMigration returns every rule of [Profile.Validate] and those that Apple adds for devices with
+// an MDMMigrationDeadline.
+//
+// https://developer.apple.com/documentation/devicemanagement/migrating-managed-devices
+func (p *Profile) ForMigration() error {
+	if p == nil {
+		return p.Validate()
+	}
+	var v violations
+	if !p.AwaitDeviceConfigured {
+		v.add("AwaitDeviceConfigured", "must be true for a device that migrates")
+	}
+	if p.IsMultiUser {
+		v.add("IsMultiUser", "must be false for a device that migrates")
+	}
+	if p.IsReturnToService {
+		v.add("IsReturnToService", "must be false for a device that migrates")
+	}
+	return errors.Join(append(violations{p.Validate()}, v...)...)
+}
+
+// Digest returns a hash of what p asks for, the devices and its own UUID left out, as 64 hex
+// digits. Keep it with the UUID of a defined profile: while it stays the same, there is no need to
+// define the profile anew.
+func (p *Profile) Digest() (string, error) {
+	content := *p
+	content.Devices, content.ProfileUUID = nil, ""
+	data, err := json.Marshal(&content, json.Deterministic(true))
+	if err != nil {
+		return "", &InputError{Field: "Profile", Rule: "cannot be encoded: " + err.Error()}
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data)), nil
+}
+
+// violations collects the rules that a profile breaks.
+type violations []error
+
+func (v *violations) add(field, rule string) {
+	*v = append(*v, &InputError{Field: "Profile." + field, Rule: rule})
+}
+
+func (v *violations) length(field, text string, least, most int) {
+	switch n := utf8.RuneCountInString(text); {
+	case !utf8.ValidString(text):
+		v.add(field, "is not UTF-8")
+	case n < least:
+		v.add(field, "must not be empty")
+	case n > most:
+		v.add(field, fmt.Sprintf("has %d characters; at most %d are allowed", n, most))
+	}
+}
+
+// maxURLLength is Apple's limit, counted after encoding.
+const maxURLLength = 2000
+
+func (v *violations) webURL(field, text string, schemes ...string) {
+	if text == "" {
+		v.add(field, "must not be empty")
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		v.add(field, "must be a URL with a scheme and a host")
+		return
+	}
+	if n := len(u.String()); n > maxURLLength {
+		v.add(field, fmt.Sprintf("has %d characters when encoded; at most %d are allowed", n, maxURLLength))
+	}
+	for _, scheme := range schemes {
+		if u.Scheme == scheme {
+			return
+		}
+	}
+	v.add(field, "must begin with https://")
+}
+
+func (v *violations) pattern(field, text, pattern, rule string) {
+	if text != "" && !regexp.MustCompile(pattern).MatchString(text) {
+		v.add(field, rule)
+	}
+}
+
+func (v *violations) certificates(field string, certs [][]byte) {
+	for i, der := range certs {
+		if _, err := x509.ParseCertificate(der); err != nil {
+			v.add(fmt.Sprintf("%s[%d]", field, i), "is no certificate in DER")
+		}
+	}
+}
