@@ -59,9 +59,9 @@ func CheckConsumerKey(stored, offered *Token) error {
 // Treat Credentials as an immutable value: the methods return a changed copy. It prints, logs and
 // encodes without secrets; [Credentials.Reveal] is for storage.
 type Credentials struct {
-	Active *KeyPair `json:"-"` // the pair that Token was opened with
-	Token  *Token   `json:"-"`
-	Staged *KeyPair `json:"-"` // the pair to open the next token with
+	Active *KeyPair `json:"active_key_pair,omitzero"` // the pair that Token was opened with
+	Token  *Token   `json:"token,omitzero"`
+	Staged *KeyPair `json:"staged_key_pair,omitzero"` // the pair to open the next token with
 }
 
 // Stage returns c with a new staged key pair. If there is one already, it returns c as it is,

@@ -78,6 +78,14 @@ func TestOpenTokenReadsEveryEncoding(t *testing.T) {
 	}
 }
 
+func TestOpenTokenReadsLargeFiles(t *testing.T) {
+	k := testPair(t)
+	text := strings.Replace(bareToken, "{", `{"more":"`+strings.Repeat("x", 100_000)+`",`, 1)
+	for name, p := range map[string]portal{"in pieces": {pieces: 30}, "in one": {definite: true}} {
+		t.Run(name, func(t *testing.T) { opens(t, k, smime(p.issue(k.Certificate(), text))) })
+	}
+}
+
 func TestOpenTokenForAnotherCertificate(t *testing.T) {
 	ours := otherPair(t)
 	_, err := ours.OpenToken(testdata(t, "aes128-stream.p7m"))

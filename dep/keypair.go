@@ -169,3 +169,6 @@ func (k *KeyPair) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
 
 // LogValue logs what [KeyPair.String] returns.
 func (k *KeyPair) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// MarshalText keeps the private key out of encoders: encoding a pair loses it on purpose.
+func (k *KeyPair) MarshalText() ([]byte, error) { return []byte(k.String()), nil }

@@ -88,10 +88,9 @@ func TestParseTokenNamesWhatIsWrong(t *testing.T) {
 		"redacted":               {replaced("AS_demo0004", "[redacted]"), "access_secret", "store what Token.Reveal returns"},
 		"no time":                {replaced("2099-01-05T09:30:00Z", "tomorrow"), "access_token_expiry", "must be an RFC 3339 time"},
 		"cut inside a secret":    {bareToken[:100], "token", "not JSON at byte 100"},
-		"no braces":              {strings.Trim(bareToken, "{}"), "token", "not JSON at byte"},
-		"an array":               {"[" + bareToken[1:len(bareToken)-1] + "]", "token", "not JSON at byte"},
-		"a string":               {`"\"consumer_key\" "consumer_key"`, "token", "not JSON at byte"},
-		"a list in front":        {`}"consumer_key"{`, "token", "not JSON at byte 1"},
+		"no braces":              {strings.Trim(bareToken, "{}"), "token", "is not a JSON object"},
+		"an array":               {"[" + bareToken[1:len(bareToken)-1] + "]", "token", "is not a JSON object"},
+		"braces the wrong way":   {`}"consumer_key"{`, "token", "not JSON at byte 1"},
 		"the same member twice":  {replaced("{", `{"access_secret":"AS_other",`), "token", "is damaged"},
 		"too large":              {bareToken + strings.Repeat(" ", 1<<20), "token", "is larger than 1 MiB"},
 	} {
