@@ -1,0 +1,221 @@
+package deptest
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/applemdm/applemdm/internal/memhttp"
+	"github.com/applemdm/applemdm/internal/sim"
+)
+
+// Server is a simulated Device Assignment service for one organisation and one MDM server of it.
+// It is an [http.Handler], to be mounted on any listener, and carries an in-memory server of its
+// own. All methods are safe for concurrent use. Close it when done.
+type Server struct {
+	// URL is the base URL of the in-memory server; only the clients of [Server.Client] reach it.
+	URL string
+
+	mem     *memhttp.Server
+	log     sim.Log
+	faults  sim.Faults
+	handler http.Handler
+	routes  routes
+	notes   notes
+
+	mu       sync.Mutex // guards what follows
+	opts     Options
+	tokens   tokens
+	sessions sessions
+	fleet    fleet
+	profiles map[string]*profile
+	outcomes outcomes
+	locks    map[string]Lock
+	rosters  rosters
+	ade      serviceDiscovery
+	spent    quotaUse
+
+	termsUnsigned bool
+	inactive      bool
+	forbidden     bool
+	denied        bool
+	seedOff       bool
+}
+
+// NewServer starts a simulator. It holds a token ([Server.Token]) and no devices.
+func NewServer(opts *Options) *Server {
+	s := &Server{
+		opts:     opts.withDefaults(),
+		profiles: make(map[string]*profile),
+		locks:    make(map[string]Lock),
+	}
+	s.log.Keep = s.opts.KeepRequests
+	s.tokens.start(s.opts.Token, s.opts.TokenLife)
+	s.sessions.live = make(map[string]*session)
+	s.fleet.init()
+	s.outcomes.init()
+	s.routes = s.makeRoutes()
+	s.rosters = s.makeRosters()
+	s.handler = s.stamp(s.log.Wrap(s.faults.Wrap(http.HandlerFunc(s.serve))))
+	if s.opts.TLS {
+		s.mem = memhttp.NewTLSServer(s, nil)
+	} else {
+		s.mem = memhttp.NewServer(s)
+	}
+	s.faults.Refuser = s.mem
+	s.URL = s.mem.URL
+	return s
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Client returns a client with a transport of its own that reaches the in-memory server, whatever
+// host a URL names.
+func (s *Server) Client() *http.Client { return s.mem.Client() }
+
+// Close stops the in-memory server and leaves no goroutine behind.
+func (s *Server) Close() { s.mem.Close() }
+
+// Dials returns how many connections the in-memory server has accepted.
+func (s *Server) Dials() int { return s.mem.Dials() }
+
+// stamp gives every answer, also those of faults, the identifier that Apple's answers carry.
+func (s *Server) stamp(h http.Handler) http.Handler {
+	if s.opts.Manner == Depsim {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Apple-Request-UUID", requestUUID())
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Media types as Apple spells them.
+const (
+	jsonType = "application/json;charset=UTF8"
+	textType = "text/plain;charset=UTF8"
+)
+
+// serve answers a request that no fault has met.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	c := s.newCall(r)
+	rep := s.answer(c)
+	s.write(w, rep, c.rotated)
+}
+
+func (s *Server) write(w http.ResponseWriter, rep *reply, rotated string) {
+	body := rep.body
+	if rep.code != "" {
+		body = []byte(rep.code)
+		if s.opts.Manner == Depsim {
+			body = []byte(`"` + rep.code + `"`)
+		}
+	}
+	switch {
+	case rep.code != "":
+		w.Header().Set("Content-Type", textType)
+	case len(body) > 0:
+		w.Header().Set("Content-Type", jsonType)
+	default:
+		w.Header()["Content-Type"] = nil // an empty body has no type; net/http must not guess one
+	}
+	for name, value := range rep.header {
+		w.Header().Set(name, value)
+	}
+	if rotated != "" {
+		w.Header().Set(sessionHeader, rotated)
+	}
+	w.WriteHeader(rep.status)
+	_, _ = w.Write(body)
+}
+
+// reply is what an endpoint answers: a body of JSON, or an error word.
+type reply struct {
+	status int
+	body   []byte
+	code   string
+	header map[string]string
+}
+
+func success(body []byte) *reply { return &reply{status: http.StatusOK, body: body} }
+
+func refusal(status int, code string) *reply { return &reply{status: status, code: code} }
+
+func badRequest(code string) *reply { return refusal(http.StatusBadRequest, code) }
+
+var errMalformed = badRequest("MALFORMED_REQUEST_BODY")
+
+// Fault is one scripted fault; see the kinds for what can go wrong.
+type Fault = sim.Fault
+
+// Kind says what a [Fault] does.
+type Kind = sim.Kind
+
+// The kinds of faults. The right comment on each is at its origin: "processed" faults spoil or
+// lose the answer of a request that was carried out.
+const (
+	Answer      = sim.Answer      // scripted Status, Header, Body; not processed
+	Refuse      = sim.Refuse      // connection refused
+	Reset       = sim.Reset       // reset before headers; not processed
+	Lose        = sim.Lose        // processed, then reset before headers
+	ResetBody   = sim.ResetBody   // processed, reset inside the body
+	Truncate    = sim.Truncate    // processed, half of the body
+	Drip        = sim.Drip        // processed, one byte per Delay
+	Late        = sim.Late        // processed, answered after Delay
+	Silence     = sim.Silence     // no answer until the client goes; not processed
+	HTML        = sim.HTML        // a gateway's page, 502; not processed
+	Empty       = sim.Empty       // 500 without a body; not processed
+	Busy        = sim.Busy        // 503 without Retry-After; not processed
+	BusySeconds = sim.BusySeconds // 503 with RetryAfter in seconds; not processed
+	BusyDate    = sim.BusyDate    // 503 with RetryAfter as a date; not processed
+	Redirect    = sim.Redirect    // to another host; not processed
+	Oversize    = sim.Oversize    // processed, padded to more than Size bytes
+	Gzip        = sim.Gzip        // processed, compressed
+	WrongType   = sim.WrongType   // processed, as text/html
+	Duplicate   = sim.Duplicate   // processed, members twice
+	Unknown     = sim.Unknown     // processed, unknown members
+)
+
+// Request is one request as it was received.
+type Request = sim.Request
+
+// Fail adds f to the script of faults. Faults happen in the order they were added; f alone, with
+// its zero Method and Path, meets the next request. An Answer without a Content-Type gets the one
+// that Apple would give, and a Busy with status 429 Apple's body.
+func (s *Server) Fail(f Fault) {
+	busy := f.Kind == Busy || f.Kind == BusySeconds || f.Kind == BusyDate
+	if busy && f.Status == http.StatusTooManyRequests && f.Body == "" {
+		f.Body = "TOO_MANY_REQUESTS"
+	}
+	if (busy || f.Kind == Answer) && f.Body != "" && f.Header.Get("Content-Type") == "" {
+		header := f.Header.Clone()
+		if header == nil {
+			header = make(http.Header)
+		}
+		header.Set("Content-Type", textType)
+		if strings.HasPrefix(f.Body, "{") {
+			header.Set("Content-Type", jsonType)
+		}
+		f.Header = header
+	}
+	s.faults.Add(f)
+}
+
+// ResetFaults forgets the faults that have not happened.
+func (s *Server) ResetFaults() { s.faults.Reset() }
+
+// PendingFaults returns how many faults have not happened yet.
+func (s *Server) PendingFaults() int { return s.faults.Pending() }
+
+// Received returns the requests so far, those that met a fault included, in order.
+func (s *Server) Received() []Request { return s.log.Requests() }
+
+// Count returns how many requests there were of a method to a path; empty stands for any.
+func (s *Server) Count(method, path string) int { return s.log.Count(method, path) }
+
+// ResetReceived forgets the requests and violations so far.
+func (s *Server) ResetReceived() {
+	s.log.Reset()
+	s.notes.reset()
+}
