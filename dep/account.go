@@ -9,8 +9,8 @@ import (
 	"github.com/applemdm/applemdm/internal/rest"
 )
 
-// Time is a point in time as Apple writes it; an empty or missing one is the zero Time, and a text
-// that is no time is kept. See [field.Time].
+// Time is a point in time, kept as the text in which Apple wrote it; "" is none. Its method Time
+// gives the time.Time.
 type Time = field.Time
 
 // Account describes the server entry and its organisation.

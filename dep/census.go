@@ -121,9 +121,9 @@ func comparedMembers(d *Device) [20]string {
 	return [20]string{
 		d.Model, d.Description, d.Color, d.AssetTag,
 		strings.ToLower(string(d.ProfileStatus)), normalUUID(d.ProfileUUID),
-		d.ProfileAssignTime.Text(), d.ProfilePushTime.Text(),
-		d.DeviceAssignedDate.Text(), d.DeviceAssignedBy,
-		string(d.OS), string(d.DeviceFamily), d.MDMMigrationDeadline.Text(),
+		string(d.ProfileAssignTime), string(d.ProfilePushTime),
+		string(d.DeviceAssignedDate), d.DeviceAssignedBy,
+		string(d.OS), string(d.DeviceFamily), string(d.MDMMigrationDeadline),
 		strings.Join(d.IMEI, ","), strings.Join(d.MEID, ","), d.EID,
 		d.WiFiMACAddress, d.BluetoothMACAddress, d.EthernetMACAddress, replacement,
 	}

@@ -34,6 +34,9 @@ func (c *Client) deviceFeed(cursor Cursor) *feed[Device] {
 	return &feed[Device]{op: "read the device list", ask: c.askDevices, cursor: cursor}
 }
 
+// leastDeviceSize is about what a device takes in a page without the members of version 10.
+const leastDeviceSize = 400
+
 func (c *Client) askDevices(ctx context.Context, from Cursor) (*feedAnswer[Device], error) {
 	r := request{op: "fetch devices", method: http.MethodPost, path: rest.Path{"server", "devices"}, repeatable: true}
 	if from.Phase == PhaseSync {
@@ -42,11 +45,17 @@ func (c *Client) askDevices(ctx context.Context, from Cursor) (*feedAnswer[Devic
 	limit := c.pageLimit(r.path)
 	r.body = feedRequest{Cursor: from.Value, Limit: limit}
 
+	resp, err := c.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	var answer struct {
 		Devices []Device `json:"devices"`
 		feedTail
 	}
-	if err := callInto(ctx, c, r, &answer); err != nil {
+	// Room for as many devices as the body can hold: growing into it would take twice the memory.
+	answer.Devices = make([]Device, 0, min(limit, len(resp.Body)/leastDeviceSize+1))
+	if err := decodeAnswer(r.op, resp, &answer); err != nil {
 		return nil, err
 	}
 	return &feedAnswer[Device]{Items: answer.Devices, feedTail: answer.feedTail}, nil

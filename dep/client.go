@@ -217,9 +217,15 @@ func callInto(ctx context.Context, c *Client, r request, v any) error {
 	if err != nil {
 		return err
 	}
+	return decodeAnswer(r.op, resp, v)
+}
+
+// decodeAnswer decodes the body of a success into v and gives its memory back.
+func decodeAnswer(op string, resp *rest.Response, v any) error {
 	if err := decode(resp.Body, v); err != nil {
-		return misunderstood(r.op, resp, err)
+		return misunderstood(op, resp, err)
 	}
+	resp.Release() // decoding copies what it keeps
 	return nil
 }
 

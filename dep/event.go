@@ -61,7 +61,7 @@ func Events(devices []Device) []Event {
 			repeated[serial] = []Device{devices[before]}
 		}
 		repeated[serial] = append(repeated[serial], devices[i])
-		if !devices[i].OpDate.Before(devices[before].OpDate.Time) || devices[before].OpDate.IsZero() {
+		if !devices[i].OpDate.Time().Before(devices[before].OpDate.Time()) {
 			latest[serial] = i
 		}
 	}

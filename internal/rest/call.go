@@ -63,24 +63,32 @@ type call struct {
 
 	attempts int
 	started  time.Time
-	sent     atomic.Bool // an attempt wrote its headers
-	everSent bool
+	line     atomic.Int32 // how far the attempt got: untold, unsent or sent
+	everSent bool         // an attempt may have reached the service
 
 	response *Response // of the last attempt; nil if it got none
 	err      error     // of the last attempt
 	pause    time.Duration
 }
 
+// How far an attempt got. A transport that does not tell may have sent it.
+const (
+	untold int32 = iota // the transport has not asked for a connection yet, or traces nothing
+	unsent              // it asked for one
+	sent                // it wrote the headers
+)
+
 func (c *call) run(ctx context.Context, target string) (*Response, error) {
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteHeaders: func() { c.sent.Store(true) },
+		GetConn:      func(string) { c.line.CompareAndSwap(untold, unsent) },
+		WroteHeaders: func() { c.line.Store(sent) },
 	})
 	req, err := c.build(traced, target)
 	if err != nil {
-		return nil, c.fail(err)
+		return nil, c.fail(ctx, err)
 	}
 	if err := c.prepare(req.Request); err != nil {
-		return nil, c.fail(err)
+		return nil, c.fail(ctx, err)
 	}
 	sender := &retryablehttp.Client{
 		HTTPClient:   c.engine.http,
@@ -92,10 +100,10 @@ func (c *call) run(ctx context.Context, target string) (*Response, error) {
 	}
 	_, err = sender.Do(req)
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, c.fail(poll.Cause(ctx))
 	case c.err != nil:
-		return nil, c.fail(c.err)
+		return nil, c.fail(ctx, c.err)
+	case err != nil && ctx.Err() != nil: // while it waited
+		return nil, c.fail(ctx, err)
 	}
 	return c.response, nil
 }
@@ -103,42 +111,56 @@ func (c *call) run(ctx context.Context, target string) (*Response, error) {
 // build makes the request with all that stays the same for every attempt.
 func (c *call) build(ctx context.Context, target string) (*retryablehttp.Request, error) {
 	var body any
-	if c.req.Body != nil {
+	if len(c.req.Body) > 0 { // an empty one would travel in chunks, as one of unknown length
 		body = c.req.Body
 	}
-	req, err := retryablehttp.NewRequestWithContext(ctx, c.req.Method, target, body)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(req.Header, c.engine.Header.Clone())
-	maps.Copy(req.Header, c.req.Header.Clone())
-	return req, nil
+	return retryablehttp.NewRequestWithContext(ctx, c.req.Method, target, body)
 }
 
-// prepare makes the request ready for one attempt: it waits for its turn, then signs.
+// prepare makes the request ready for one attempt: it waits for its turn, then signs. Without a
+// turn what the attempt before it came to stands.
 func (c *call) prepare(req *http.Request) error {
-	c.response, c.err = nil, c.takeTurn(req)
-	c.sent.Store(false)
+	if err := c.takeTurn(req.Context()); err != nil {
+		if c.response == nil && c.err == nil {
+			c.err = err
+		}
+		return err
+	}
+	c.response, c.err = nil, nil
+	c.line.Store(untold)
 	c.started = time.Now()
+	req.Header = c.header()
+	if c.req.Sign != nil {
+		c.err = c.req.Sign(req)
+	}
 	return c.err
 }
 
-func (c *call) takeTurn(req *http.Request) error {
-	if c.engine.Limiter != nil {
-		if err := c.engine.Limiter.Wait(req.Context()); err != nil {
-			return err
-		}
+// takeTurn waits for the limiter, which refuses at once when the turn would come after the
+// deadline. Nothing has its turn after the end of ctx, so that what is not sent is known to be.
+func (c *call) takeTurn(ctx context.Context) error {
+	if c.engine.Limiter == nil {
+		return ctx.Err()
 	}
-	if c.req.Sign != nil {
-		return c.req.Sign(req)
+	err := c.engine.Limiter.Wait(ctx)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	}
-	return nil
+	return err
+}
+
+// header returns a new header for each attempt: net/http may still read that of the last one.
+func (c *call) header() http.Header {
+	header := make(http.Header, len(c.engine.Header)+len(c.req.Header)+1)
+	maps.Copy(header, c.engine.Header.Clone())
+	maps.Copy(header, c.req.Header.Clone())
+	return header
 }
 
 // observe reads what came of an attempt and decides whether there is another one.
 func (c *call) observe(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	c.attempts++
-	c.everSent = c.everSent || c.sent.Load()
+	c.everSent = c.everSent || c.line.Load() != unsent
 	c.response, c.err = nil, err
 	if err == nil {
 		c.response, c.err = c.read(resp)
@@ -167,9 +189,12 @@ func (c *call) read(resp *http.Response) (*Response, error) {
 		resp.Body = http.NoBody
 	}()
 	limit := c.engine.MaxBody
-	var body bytes.Buffer
+	body, ok := c.engine.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		body = new(bytes.Buffer)
+	}
 	if resp.ContentLength > 0 {
-		body.Grow(int(min(resp.ContentLength, limit)) + bytes.MinRead)
+		body.Grow(int(min(resp.ContentLength, limit, DefaultMaxBody)) + bytes.MinRead)
 	}
 	n, err := body.ReadFrom(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
@@ -185,6 +210,8 @@ func (c *call) read(resp *http.Response) (*Response, error) {
 		Body:       body.Bytes(),
 		RequestID:  resp.Header.Get(c.engine.RequestIDHeader),
 		RetryAfter: retryAfter,
+		buffer:     body,
+		pool:       &c.engine.buffers,
 	}, nil
 }
 
@@ -195,7 +222,7 @@ func (c *call) worthRepeating(ctx context.Context) bool {
 			return false
 		}
 		temporary, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, c.err)
-		return temporary && (c.req.Repeatable || !c.sent.Load())
+		return temporary && (c.req.Repeatable || c.line.Load() == unsent)
 	}
 	switch status := c.response.Status; {
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
@@ -242,8 +269,11 @@ func (c *call) report(ctx context.Context) {
 	c.engine.Logger.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// fail returns err as the end of the call.
-func (c *call) fail(err error) error {
+// fail returns err as the end of the call, or the end of ctx, which explains every other error.
+func (c *call) fail(ctx context.Context, err error) error {
+	if cause := poll.Cause(ctx); cause != nil {
+		err = cause
+	}
 	return &TransportError{
 		Op: c.req.Op, Method: c.req.Method, Path: c.req.Path.String(),
 		Attempts: c.attempts, Sent: c.everSent, Err: plainError(err),

@@ -4,12 +4,15 @@
 package rest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -38,11 +41,12 @@ type Config struct {
 	RequestIDHeader string
 }
 
-// Engine sends requests to one service. It is immutable and safe for concurrent use.
+// Engine sends requests to one service. It is safe for concurrent use.
 type Engine struct {
 	Config
-	base *url.URL
-	http *http.Client
+	base    *url.URL
+	http    *http.Client
+	buffers sync.Pool // of *bytes.Buffer
 }
 
 // New checks config and returns an Engine. It does no I/O; its errors are [*field.InputError].
@@ -55,7 +59,7 @@ func New(config Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := config.Retry.check(); err != nil {
+	if err := config.check(); err != nil {
 		return nil, err
 	}
 	client := http.Client{}
@@ -70,8 +74,19 @@ func New(config Config) (*Engine, error) {
 	if config.MaxBody == 0 {
 		config.MaxBody = DefaultMaxBody
 	}
+	config.MaxBody = min(config.MaxBody, math.MaxInt64-1) // one more is read, to see that it is there
 	config.Retry = config.Retry.withDefaults()
 	return &Engine{Config: config, base: base, http: &client}, nil
+}
+
+func (c Config) check() error {
+	switch limiter := c.Limiter; {
+	case c.MaxBody < 0:
+		return &field.InputError{Field: "MaxBody", Rule: "must not be negative"}
+	case limiter != nil && limiter.Burst() < 1 && limiter.Limit() != rate.Inf:
+		return &field.InputError{Field: "Limiter", Rule: "must have a burst of at least 1, or it lets nothing through"}
+	}
+	return c.Retry.check()
 }
 
 // transport hides every method but RoundTrip: go-retryablehttp closes idle connections after a
@@ -85,9 +100,9 @@ func parseBaseURL(text string) (*url.URL, error) {
 		return nil, &field.InputError{Field: "BaseURL", Rule: "is no URL"}
 	case base.Scheme != "https" && base.Scheme != "http":
 		return nil, &field.InputError{Field: "BaseURL", Rule: "must begin with https:// or http://"}
-	case base.Host == "":
+	case base.Hostname() == "":
 		return nil, &field.InputError{Field: "BaseURL", Rule: "must name a host"}
-	case base.User != nil || base.RawQuery != "" || base.Fragment != "":
+	case base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
 		return nil, &field.InputError{Field: "BaseURL", Rule: "must not have a user, a query or a fragment"}
 	}
 	return base, nil
@@ -110,7 +125,7 @@ type Request struct {
 	Path   Path
 	Query  url.Values
 	Header http.Header // beside that of the Config; not modified
-	Body   []byte      // not modified; must not change until Do has returned
+	Body   []byte      // not modified; must not change, for net/http may read it even after Do has returned
 
 	// Repeatable marks a call that may be processed twice without harm. Others are repeated only
 	// when the service surely did not process them.
@@ -120,13 +135,28 @@ type Request struct {
 	Sign func(*http.Request) error
 }
 
-// Response is an answer of the service, whatever its status. The receiver owns all of it.
+// Response is an answer of the service, whatever its status. The receiver owns all of it, until it
+// calls Release.
 type Response struct {
 	Status     int
 	Header     http.Header
 	Body       []byte
 	RequestID  string        // the service's number for this answer, or ""
 	RetryAfter time.Duration // how long the service asked to wait, or 0
+
+	buffer *bytes.Buffer // behind Body
+	pool   *sync.Pool    // to give it back to
+}
+
+// Release lets another call read into the memory of Body, which must no longer be used, not even
+// by values that point into it. Calling it is optional, and saves the memory of one page in
+// [Engine]s that read many.
+func (r *Response) Release() {
+	if r.buffer != nil {
+		r.buffer.Reset()
+		r.pool.Put(r.buffer)
+	}
+	r.Body, r.buffer = nil, nil
 }
 
 // Do sends req until there is an answer that counts, and returns it. The error is a
