@@ -105,8 +105,11 @@ func (f *feed[T]) next(ctx context.Context) (*Page[T], bool, error) {
 		return nil, false, fmt.Errorf("%s: %w", f.op, err)
 	}
 	answer, err := f.ask(ctx, f.cursor)
-	for err != nil && f.mend(err) {
+	if err != nil && f.mend(err) {
 		answer, err = f.ask(ctx, f.cursor)
+	}
+	if f.exhausted(err) {
+		answer, err = &feedAnswer[T]{feedTail: feedTail{Cursor: f.cursor.Value}}, nil
 	}
 	if err != nil {
 		return nil, false, err
@@ -131,25 +134,21 @@ func (f *feed[T]) guard() error {
 }
 
 // mend changes the cursor so that asking again makes sense after err, and reports whether it could.
-// An exhausted cursor of a fetch is good for a sync. One that Apple does not take any more means to
-// start again, once in a walk.
+// A cursor that Apple does not take any more means to start again, once in a walk.
 func (f *feed[T]) mend(err error) bool {
-	switch {
-	case errors.Is(err, ErrCursorExhausted):
-		if f.cursor.Phase == PhaseSync || f.cursor.Value == "" || f.fetchOnly {
-			return false
-		}
-		f.cursor.Phase = PhaseSync
-		return true
-	case errors.Is(err, ErrCursorExpired), errors.Is(err, ErrCursorInvalid), errors.Is(err, ErrCursorRequired):
-		if f.restarted || f.cursor.Value == "" {
-			return false
-		}
-		f.restarted = true
-		f.cursor = Cursor{}
-		return true
+	gone := errors.Is(err, ErrCursorExpired) || errors.Is(err, ErrCursorInvalid) || errors.Is(err, ErrCursorRequired)
+	if !gone || f.restarted || f.cursor.Value == "" {
+		return false
 	}
-	return false
+	f.restarted = true
+	f.cursor = Cursor{}
+	return true
+}
+
+// exhausted reports whether err says that the full list ended with the page before. That is as good
+// as an empty last page: the list is complete, and its cursor is the one to sync with.
+func (f *feed[T]) exhausted(err error) bool {
+	return errors.Is(err, ErrCursorExhausted) && f.cursor.Phase == PhaseFetch && f.cursor.Value != ""
 }
 
 // advance makes the page of an answer, moves the cursor behind it, and reports whether to go on.
