@@ -140,7 +140,7 @@ func (b BypassCode) RevealHuman() string {
 }
 
 // EscrowKey derives the escrow key for the request that locks a device: 64 hex digits in lower case.
-// Apple's own sample writes upper case; the service takes both. It costs 50,000 rounds of PBKDF2,
+// Apple's own sample prints upper case, and both are in use. It costs 50,000 rounds of PBKDF2,
 // some ten milliseconds, so keep the result rather than derive it for each device again.
 //
 // It fails for the zero BypassCode, and in a program that runs with GODEBUG=fips140=only, which

@@ -159,7 +159,9 @@ func tokenMember(members map[string]jsontext.Value, name string) (string, error)
 // parseExpiry takes RFC 3339, and the offset without a colon that Apple writes elsewhere.
 func parseExpiry(text string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {
-		if expiry, err := time.Parse(layout, text); err == nil {
+		expiry, err := time.Parse(layout, text)
+		// An offset can carry the year past what RFC 3339 can write again.
+		if year := expiry.UTC().Year(); err == nil && 0 <= year && year <= 9999 {
 			return expiry.UTC(), nil
 		}
 	}

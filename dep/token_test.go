@@ -87,6 +87,7 @@ func TestParseTokenNamesWhatIsWrong(t *testing.T) {
 		"null":                   {replaced(`"AS_demo0004"`, "null"), "access_secret", "must be a string"},
 		"redacted":               {replaced("AS_demo0004", "[redacted]"), "access_secret", "store what Token.Reveal returns"},
 		"no time":                {replaced("2099-01-05T09:30:00Z", "tomorrow"), "access_token_expiry", "must be an RFC 3339 time"},
+		"a year of five digits":  {replaced("2099-01-05T09:30:00Z", "9999-12-31T23:00:00-02:00"), "access_token_expiry", "must be an RFC 3339 time"},
 		"cut inside a secret":    {bareToken[:100], "token", "not JSON at byte 100"},
 		"no braces":              {strings.Trim(bareToken, "{}"), "token", "is not a JSON object"},
 		"an array":               {"[" + bareToken[1:len(bareToken)-1] + "]", "token", "is not a JSON object"},
