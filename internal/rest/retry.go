@@ -2,6 +2,8 @@ package rest
 
 import (
 	"context"
+	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -66,11 +68,12 @@ func (r Retry) allows(ctx context.Context, pause time.Duration) bool {
 }
 
 // parseRetryAfter reads the Retry-After header in both of its forms. A date that has passed asks
-// for no pause.
+// for no pause, and seconds without end for as long as a Duration can say.
 func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
 	value = strings.TrimSpace(value)
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
+	seconds, err := strconv.ParseUint(value, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, uint64(math.MaxInt64/time.Second))) * time.Second, true
 	}
 	if date, err := http.ParseTime(value); err == nil {
 		return max(date.Sub(now), 0), true
