@@ -152,8 +152,8 @@ type Fault = sim.Fault
 // Kind says what a [Fault] does.
 type Kind = sim.Kind
 
-// The kinds of faults. The right comment on each is at its origin: "processed" faults spoil or
-// lose the answer of a request that was carried out.
+// The kinds of faults. A fault that is "processed" spoils or loses the answer to a request that was
+// carried out; after one that is "not processed" nothing has happened.
 const (
 	Answer      = sim.Answer      // scripted Status, Header, Body; not processed
 	Refuse      = sim.Refuse      // connection refused

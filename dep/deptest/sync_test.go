@@ -321,7 +321,7 @@ func TestDepsimCursor(t *testing.T) {
 
 func TestManyDevices(t *testing.T) {
 	c := newClient(t, nil)
-	added := c.srv.AddRandomDevices(20_000)
+	added := c.srv.AddRandomDevices(10_000)
 	got, _ := c.fetch(1000)
 	if !slices.Equal(got, added) {
 		t.Errorf("fetched %d of %d devices, or others", len(got), len(added))
