@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/applemdm/applemdm/dep"
+	"github.com/applemdm/applemdm/dep/deptest"
+)
+
+// deviceAssignment is the chapter about Device Assignment: a server that got its token this morning,
+// 2,500 devices, and a gateway that is not at its best.
+func deviceAssignment(ctx context.Context, stage *stage) error {
+	apple := deptest.NewServer(&deptest.Options{MaxLimit: 250}) // stands for Apple
+	defer apple.Close()
+	apple.AddRandomDevices(2_500)
+
+	stage.say("A server token")
+	credentials, err := obtainToken(stage, apple)
+	if err != nil {
+		return err
+	}
+	client, err := dep.New(credentials.Token, &dep.Options{
+		HTTPClient: apple.Client(),
+		BaseURL:    apple.URL,
+		UserAgent:  "quickstart/1.0",
+		PageSize:   250,
+		OnState:    func(s dep.State) { stage.say("  the account is now: %s", s.Kind) },
+	})
+	if err != nil {
+		return err
+	}
+	account, err := client.Account(ctx)
+	if err != nil {
+		return err
+	}
+	stage.say("  logged in as %q of %s", account.ServerName, account.OrgName)
+
+	office, err := newOffice(stage, client)
+	if err != nil {
+		return err
+	}
+	if err := office.firstSync(ctx, apple); err != nil {
+		return err
+	}
+	if err := office.assignAll(ctx, apple); err != nil {
+		return err
+	}
+	if err := office.laterThatDay(ctx, apple); err != nil {
+		return err
+	}
+	stage.note("devices at Apple", "%d", len(apple.Devices()))
+	stage.note("devices here", "%d", len(office.devices))
+	stage.note("logins", "%d", apple.Logins())
+	stage.note("requests to the service", "%d", len(apple.Received()))
+	return nil
+}
+
+// obtainToken does what an administrator and a server do once a year: make a key pair, upload its
+// certificate to the portal, and open the file that the portal gives back.
+func obtainToken(stage *stage, portal *deptest.Server) (dep.Credentials, error) {
+	staged, err := dep.Credentials{}.Stage(nil)
+	if err != nil {
+		return staged, err
+	}
+	file, err := portal.IssueToken(staged.Staged.Certificate())
+	if err != nil {
+		return staged, err
+	}
+	credentials, err := staged.Promote(file, nil)
+	if err != nil {
+		return credentials, err
+	}
+	stage.say("  opened a .p7m file of %d bytes; the token is good until %s", len(file), credentials.Token.Expiry.Format(time.DateOnly))
+	return credentials, nil
+}
+
+// office is the backend: it knows the devices and sees to it that each has the profile.
+type office struct {
+	stage    *stage
+	client   *dep.Client
+	syncer   *dep.Syncer
+	assigner *dep.Assigner
+
+	profileUUID string
+	devices     map[string]dep.Device // by serial number
+	progress    *progress
+	live        bool // tell of each event
+	events      int
+	assigned    int
+	throttled   int
+}
+
+func newOffice(stage *stage, client *dep.Client) (*office, error) {
+	o := &office{stage: stage, client: client, devices: map[string]dep.Device{}}
+	var err error
+	if o.syncer, err = dep.NewSyncer(client, o.handle, nil); err != nil {
+		return nil, err
+	}
+	o.assigner, err = dep.NewAssigner(client, &dep.AssignerOptions{OnOutcome: o.outcome, Verify: true})
+	return o, err
+}
+
+// handle is called by the Syncer for every page. The cursor is kept after it has returned nil, so
+// what it does is done at least once.
+func (o *office) handle(_ context.Context, batch *dep.Batch) error {
+	var needProfile []string
+	o.events += len(batch.Events)
+	for _, event := range batch.Events {
+		serial := event.Device.SerialNumber
+		if o.live {
+			o.stage.say("  %s %s%s", serial, event.Kind, remark(&event))
+		}
+		if event.Kind == dep.EventRemoved {
+			delete(o.devices, serial)
+			continue
+		}
+		o.devices[serial] = event.Device
+		if event.NeedsProfile() {
+			needProfile = append(needProfile, serial)
+		}
+	}
+	if o.progress != nil {
+		o.progress.add(len(batch.Events))
+	}
+	if o.profileUUID == "" || len(needProfile) == 0 {
+		return nil
+	}
+	return o.assigner.Assign(o.profileUUID, needProfile)
+}
+
+// remark says what is not in the kind of an event.
+func remark(event *dep.Event) string {
+	switch {
+	case event.Moved():
+		return ", without its profile: it was moved here again"
+	case event.NeedsProfile():
+		return ", without a profile"
+	}
+	return ""
+}
+
+// outcome is called by the Assigner for every try.
+func (o *office) outcome(a dep.Assignment) {
+	switch {
+	case a.Status.Done():
+		o.assigned++
+		if o.progress != nil {
+			o.progress.add(1)
+		}
+	case a.Status.Is(dep.StatusThrottled):
+		o.throttled++
+		o.stage.say("\n  Apple throttles %s: asking again in %v", a.SerialNumber, time.Until(a.NotBefore).Round(time.Second))
+	default:
+		o.stage.say("\n  %s: %s", a.SerialNumber, a.Status)
+	}
+}
+
+// firstSync reads the whole list, through a gateway that fails once and a session that ends.
+func (o *office) firstSync(ctx context.Context, apple *deptest.Server) error {
+	o.stage.say("\nThe first sync")
+	apple.Fail(deptest.Fault{Path: "/server/devices", Skip: 3, Kind: deptest.Answer,
+		Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}}})
+	apple.ExpireSessions()
+	o.progress = o.stage.progress("devices", 2_500)
+	if err := o.syncer.Sync(ctx); err != nil {
+		return err
+	}
+	o.progress.close()
+	if left := apple.PendingFaults(); left > 0 {
+		return fmt.Errorf("%d of the faults prepared did not happen", left)
+	}
+	o.stage.say("  survived: a session that ended (%d logins) and a 503 that asked to wait a second", apple.Logins())
+	o.stage.note("devices read by the first sync", "%d", len(o.devices))
+	return nil
+}
+
+// assignAll defines a profile and assigns it to every device. Apple throttles one of them.
+func (o *office) assignAll(ctx context.Context, apple *deptest.Server) error {
+	o.stage.say("\nA profile for everyone")
+	defined, err := o.client.DefineProfile(ctx, &dep.Profile{
+		ProfileName:           "Quickstart",
+		URL:                   "https://mdm.example.org/enroll",
+		IsSupervised:          true,
+		IsMDMRemovable:        new(false),
+		AwaitDeviceConfigured: true,
+		SkipSetupItems:        []dep.SkipKey{dep.SkipSiri, dep.SkipDiagnostics, dep.SkipScreenTime},
+	})
+	if err != nil {
+		return err
+	}
+	o.profileUUID = defined.ProfileUUID
+
+	serials := make([]string, 0, len(o.devices))
+	for serial := range o.devices {
+		serials = append(serials, serial)
+	}
+	apple.Throttle(serials[0], 2*time.Second)
+	o.progress = o.stage.progress("profiles assigned", len(serials))
+	if err := o.assigner.Assign(o.profileUUID, serials); err != nil {
+		return err
+	}
+	if err := o.assigner.Drain(ctx); err != nil {
+		return err
+	}
+	o.progress.close()
+	o.progress = nil
+	o.stage.note("profiles assigned and read back", "%d", o.assigned)
+	o.stage.note("throttled by Apple, then assigned", "%d", o.throttled)
+	return nil
+}
+
+// laterThatDay shows changes that arrive by sync: a new device, one that is moved here again, and one
+// that leaves.
+func (o *office) laterThatDay(ctx context.Context, apple *deptest.Server) error {
+	o.stage.say("\nLater that day")
+	fresh := apple.AddRandomDevices(1)[0]
+	all := apple.Devices()
+	moved, leaving := all[0].SerialNumber, all[1].SerialNumber
+	apple.MoveDevice(moved)
+	apple.RemoveDevices(leaving)
+	before, assigned := o.events, o.assigned
+
+	o.live = true
+	if err := o.syncer.Sync(ctx); err != nil {
+		return err
+	}
+	if err := o.assigner.Drain(ctx); err != nil {
+		return err
+	}
+	for _, serial := range []string{fresh, moved} {
+		if device, ok := apple.Device(serial); !ok || device.ProfileUUID != o.profileUUID {
+			return fmt.Errorf("%s should have the profile", serial)
+		}
+	}
+	if _, ok := o.devices[leaving]; ok {
+		return fmt.Errorf("%s should be gone", leaving)
+	}
+	o.stage.say("  %d of them got the profile", o.assigned-assigned)
+	o.stage.note("changes that arrived by sync", "%d", o.events-before)
+	return nil
+}

@@ -1,0 +1,45 @@
+// Command quickstart runs a day of device management against simulators in memory: no network, no
+// account with Apple, no flags.
+//
+//	go run ./examples/quickstart
+//
+// It is written to be read. Each file is a chapter: dep.go is about Device Assignment.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	flag.Usage = usage
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, newStage(os.Stdout)); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func usage() {
+	fmt.Fprint(os.Stderr, `quickstart runs a day of device management against simulators in memory.
+It takes no flags.
+
+With real credentials, or a simulator on a port:
+  go run ./examples/depsync -h    follows the device list of a server token
+`)
+}
+
+// run tells the story and ends with its table.
+func run(ctx context.Context, stage *stage) error {
+	start := time.Now()
+	if err := deviceAssignment(ctx, stage); err != nil {
+		return err
+	}
+	return stage.table(time.Since(start))
+}
