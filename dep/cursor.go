@@ -45,7 +45,7 @@ func (c Cursor) String() string {
 	}
 	started := ""
 	if !c.Started.IsZero() {
-		started = c.Started.UTC().Format(time.RFC3339)
+		started = c.Started.UTC().Format(time.RFC3339Nano)
 	}
 	return c.Phase.String() + ";" + started + ";" + c.Value
 }
@@ -65,10 +65,10 @@ func ParseCursor(text string) (Cursor, error) {
 	}
 	if parts[1] != "" {
 		started, err := time.Parse(time.RFC3339, parts[1])
-		if err != nil {
+		c.Started = started.UTC()
+		if year := c.Started.Year(); err != nil || year < 1 || year > 9999 { // which the zone may make it
 			return Cursor{}, &InputError{Field: "cursor", Rule: "has a time that cannot be read"}
 		}
-		c.Started = started.UTC()
 	}
 	return c, c.check()
 }
