@@ -34,9 +34,11 @@ func (e *Event) NeedsProfile() bool {
 	return e.Kind != EventRemoved && e.Device.NeedsProfile()
 }
 
-// Moved reports whether the device came as modified but without a profile, which is how Apple
+// Moved reports whether the device came as modified with its profile removed, which is how Apple
 // reports devices that were moved here from another server or assigned here again.
-func (e *Event) Moved() bool { return e.Kind == EventModified && e.NeedsProfile() }
+func (e *Event) Moved() bool {
+	return e.Kind == EventModified && e.Device.ProfileStatus.Is(ProfileStatusRemoved)
+}
 
 // Events returns what happened to each device in the items of one page: one Event for each serial
 // number. Of several records the one with the newest OpDate counts, and the later one of equals.

@@ -89,6 +89,7 @@ type office struct {
 	progress    *progress
 	live        bool // tell of each event
 	events      int
+	read        int // of them by the first sync
 	assigned    int
 	throttled   int
 }
@@ -169,6 +170,7 @@ func (o *office) firstSync(ctx context.Context, apple *deptest.Server) error {
 		return err
 	}
 	o.progress.close()
+	o.read = o.events
 	if left := apple.PendingFaults(); left > 0 {
 		return fmt.Errorf("%d of the faults prepared did not happen", left)
 	}
@@ -216,13 +218,17 @@ func (o *office) assignAll(ctx context.Context, apple *deptest.Server) error {
 // that leaves.
 func (o *office) laterThatDay(ctx context.Context, apple *deptest.Server) error {
 	o.stage.say("\nLater that day")
+	if err := o.syncer.Sync(ctx); err != nil {
+		return err
+	}
+	o.stage.say("  %d changes came back: our own assignments", o.events-o.read)
+	before, assigned := o.events, o.assigned
+
 	fresh := apple.AddRandomDevices(1)[0]
 	all := apple.Devices()
 	moved, leaving := all[0].SerialNumber, all[1].SerialNumber
 	apple.MoveDevice(moved)
 	apple.RemoveDevices(leaving)
-	before, assigned := o.events, o.assigned
-
 	o.live = true
 	if err := o.syncer.Sync(ctx); err != nil {
 		return err
