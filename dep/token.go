@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -54,8 +55,8 @@ type Token struct {
 }
 
 // TokenSource supplies the server token. It is asked anew for each session, so that a renewed token
-// takes effect without a restart. It must be safe for concurrent use. *[Token] and [TokenFunc]
-// implement it.
+// takes effect without a restart. It must be safe for concurrent use. *[Token], [FileToken] and
+// [TokenFunc] implement it.
 type TokenSource interface {
 	Token(ctx context.Context) (*Token, error)
 }
@@ -65,6 +66,23 @@ type TokenFunc func(ctx context.Context) (*Token, error)
 
 // Token calls f.
 func (f TokenFunc) Token(ctx context.Context) (*Token, error) { return f(ctx) }
+
+// FileToken is a [TokenSource] in a file, whose path it is. The file holds a decrypted token, such as
+// [Token.Reveal] gives; it is read anew for each session and must be readable by its owner only.
+type FileToken string
+
+// Token reads the file.
+func (f FileToken) Token(context.Context) (*Token, error) {
+	text, err := os.ReadFile(string(f))
+	if err != nil {
+		return nil, err
+	}
+	token, err := ParseToken(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", string(f), err)
+	}
+	return token, nil
+}
 
 // Token returns t itself, so that a token which never changes is its own [TokenSource].
 func (t *Token) Token(context.Context) (*Token, error) { return t, nil }

@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -258,4 +261,28 @@ func FuzzParseToken(f *testing.F) {
 			t.Error(diff)
 		}
 	})
+}
+
+func TestFileTokenIsReadAnewForEachSession(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token.json")
+	source := dep.FileToken(file)
+	if _, err := source.Token(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a file: %v", err)
+	}
+	for _, key := range []string{"CK_first", "CK_second"} {
+		text := `{"consumer_key":"` + key + `","consumer_secret":"CS_a","access_token":"AT_b","access_secret":"AS_c","access_token_expiry":"2027-01-05T09:30:00Z"}`
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		token, err := source.Token(t.Context())
+		if err != nil || token.ConsumerKey != key {
+			t.Errorf("Token = %v, %v, want %s", token, err, key)
+		}
+	}
+	if err := os.WriteFile(file, []byte("no token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := source.Token(t.Context()); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("a file that is no token: %v", err)
+	}
 }

@@ -1,0 +1,53 @@
+// Package dep is a client of Apple's Device Assignment service, the web service behind Automated
+// Device Enrollment (formerly the Device Enrollment Program, DEP), for device-management servers in
+// Go.
+//
+// # From nothing to a session
+//
+// A server is known to Apple by a server token. [Credentials] makes the key pair whose certificate
+// is uploaded to Apple Business or Apple School Manager, opens the .p7m file that comes back, and
+// renews both a year later. [New] makes a [Client] from a token, or from a [TokenSource] that reads
+// it where it is kept. Logging in, and logging in again when Apple ends the session, happens by
+// itself.
+//
+// # Devices
+//
+// Use a [Syncer] to keep a database in step with the device list. It calls a handler with what
+// happened, keeps the cursor only after the handler is done, and runs for months. [Client.Changes]
+// is the stream below it, for those who want a loop of their own; [Client.Devices] is the whole list
+// at once. [Events] tells what happened from what Apple sent, which is not always the same.
+//
+// # Profiles
+//
+// [Client.DefineProfile] defines a profile and [Client.AssignProfile] assigns it to any number of
+// devices, with one [Outcome] for each. Use an [Assigner] to be done with it: it leaves alone what is
+// assigned already and waits for devices that Apple throttles.
+//
+// Everything else that the service offers is here too: the account, replacements, Activation Lock
+// (and, with an [Unlocker], its end), tokens of beta programmes, account-driven enrolment, and the
+// rosters of Apple School Manager.
+//
+// # Errors
+//
+// A call returns a value or an error, never both. An [*Error] is an answer of Apple's; a
+// [*TransportError] says that there was none; an [*InputError] comes before any request. Sentinels
+// such as [ErrTermsNotSigned] say what it is and, in their documentation, what to do.
+// [Options.OnState] tells when the account stops working, once, and when it works again. What
+// becomes of each device in a call for many is a result, not an error; a call that fails after some
+// devices were answered for returns a [*PartialError].
+//
+// Calls are repeated when that is safe, a few times, with pauses, within the deadline of their
+// context: see [Retry].
+//
+// # Secrets
+//
+// Tokens, sessions, private keys and bypass codes are [Secret]s or hold them: printing, logging and
+// encoding them shows "[redacted]". Only methods whose names begin with Reveal give them away.
+//
+// # Testing
+//
+// Package deptest is a simulator of the service. It works in memory and under testing/synctest; the
+// examples below run on it.
+//
+// https://developer.apple.com/documentation/devicemanagement/device-assignment
+package dep
