@@ -77,9 +77,11 @@ func (l *Lease[T]) run(ctx context.Context, f *flight[T], refused T) (T, error) 
 	f.abandoned = true
 	defer func() {
 		l.mu.Lock()
-		l.flight = nil
-		if f.err == nil && !f.abandoned {
-			l.value = f.value
+		if l.flight == f { // or it was reset meanwhile
+			l.flight = nil
+			if f.err == nil && !f.abandoned {
+				l.value = f.value
+			}
 		}
 		l.mu.Unlock()
 		close(f.done)
@@ -89,10 +91,12 @@ func (l *Lease[T]) run(ctx context.Context, f *flight[T], refused T) (T, error) 
 	return f.value, f.err
 }
 
-// Reset forgets the value, whatever it is. The next Get fetches.
+// Reset forgets the value, whatever it is. The next Get fetches, also when a fetch is under way:
+// that one goes to those who wait for it already.
 func (l *Lease[T]) Reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.flight = nil
 	var zero T
 	if l.value != zero {
 		l.value, l.refused = zero, l.value

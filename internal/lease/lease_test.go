@@ -170,3 +170,27 @@ func TestFetchIsToldWhatWasRefused(t *testing.T) {
 		t.Errorf("refused values: %q", got)
 	}
 }
+
+func TestResetOutdatesTheFetchUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fetches atomic.Int32
+		l := counting(&fetches)
+		var early sync.WaitGroup
+		early.Go(func() {
+			if v, err := l.Get(t.Context()); v != "v1" || err != nil {
+				t.Errorf("Get before the reset = %q, %v", v, err)
+			}
+		})
+		time.Sleep(500 * time.Millisecond)
+		l.Reset()
+		for range 2 {
+			if v, err := l.Get(t.Context()); v != "v2" || err != nil {
+				t.Errorf("Get after the reset = %q, %v, want v2", v, err)
+			}
+		}
+		early.Wait()
+		if v, err := l.Get(t.Context()); v != "v2" || err != nil {
+			t.Errorf("Get after both fetches = %q, %v, want v2", v, err)
+		}
+	})
+}
