@@ -1,0 +1,22 @@
+module github.com/applemdm/applemdm/internal/interop
+
+go 1.26.0
+
+require (
+	github.com/applemdm/applemdm v0.0.0
+	github.com/micromdm/nanodep v0.7.0
+)
+
+require (
+	github.com/dghubble/oauth1 v0.7.3 // indirect
+	github.com/go-json-experiment/json v1.27.2 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/gomodule/oauth1 v0.2.0 // indirect
+	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
+	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
+	github.com/micromdm/nanolib v0.5.0 // indirect
+	github.com/smallstep/pkcs7 v0.2.3 // indirect
+	golang.org/x/time v0.16.0 // indirect
+)
+
+replace github.com/applemdm/applemdm => ../..
