@@ -9,7 +9,10 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,4 +270,48 @@ func TestTheContextEndsAnAttempt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Memory that was given back is read into again; what was not given back is never touched.
+func TestRelease(t *testing.T) {
+	s := memhttp.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
+		_, _ = io.WriteString(w, strings.Repeat(fmt.Sprint(n, ";"), 1+n*n))
+	}))
+	defer s.Close()
+	e, err := rest.New(rest.Config{HTTPClient: s.Client(), BaseURL: s.URL, MaxBody: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for worker := range 4 {
+		all.Go(func() {
+			kept := make(map[int]*rest.Response)
+			for i := range 40 {
+				n := (i*7 + worker*11) % 40
+				req := get()
+				req.Query = url.Values{"n": {strconv.Itoa(n)}}
+				resp := mustDo(t, e, req, 200)
+				if want := strings.Repeat(fmt.Sprint(n, ";"), 1+n*n); string(resp.Body) != want {
+					t.Errorf("answer %d has %d bytes, want %d", n, len(resp.Body), len(want))
+				}
+				if i%2 == 0 {
+					resp.Release()
+					resp.Release() // changes nothing
+					if resp.Body != nil || resp.Status != 200 {
+						t.Errorf("released: %+v", resp)
+					}
+				} else {
+					kept[n] = resp
+				}
+			}
+			for n, resp := range kept {
+				if want := strings.Repeat(fmt.Sprint(n, ";"), 1+n*n); string(resp.Body) != want {
+					t.Errorf("answer %d was overwritten", n)
+				}
+			}
+		})
+	}
+	all.Wait()
+	new(rest.Response).Release() // as tests of other packages make them
 }

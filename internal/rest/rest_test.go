@@ -1,20 +1,17 @@
 package rest_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -191,70 +188,6 @@ func TestNewTakesExtremes(t *testing.T) {
 	}
 }
 
-func TestPathsAndQueries(t *testing.T) {
-	for _, tc := range []struct {
-		name, base string
-		path       rest.Path
-		query      url.Values
-		want       string
-	}{
-		{"plain", "", rest.Path{"profile", "devices"}, nil, "/profile/devices"},
-		{"none", "", nil, nil, "/"},
-		{"slash", "", rest.Path{"profile", "a/b"}, nil, "/profile/a%2Fb"},
-		{"climbing", "", rest.Path{"profile", "../account"}, nil, "/profile/..%2Faccount"},
-		{"escaped already", "", rest.Path{"%2f", "%2e%2e"}, nil, "/%252f/%252e%252e"},
-		{"space and signs", "", rest.Path{"a b+c", "d?e#f&g=h;i"}, nil, "/a%20b+c/d%3Fe%23f&g=h%3Bi"},
-		{"unicode", "", rest.Path{"Ärger"}, nil, "/%C3%84rger"},
-		{"no unicode", "", rest.Path{"\xff\n"}, nil, "/%FF%0A"},
-		{"three dots", "", rest.Path{"..."}, nil, "/..."},
-		{"base path", "/mdm/v2", rest.Path{"a/b"}, nil, "/mdm/v2/a%2Fb"},
-		{"base path with slash", "/mdm/", rest.Path{"a"}, nil, "/mdm/a"},
-		{"base path escaped", "/m%2Fdm", rest.Path{"a b"}, nil, "/m%2Fdm/a%20b"},
-		{"base path alone", "/mdm/", nil, nil, "/mdm"},
-		{"query", "", rest.Path{"a"}, url.Values{"b": {"1 2", "&"}, "a": {"ä"}}, "/a?a=%C3%A4&b=1+2&b=%26"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			b := newBench(t)
-			e := b.engine(t, func(c *rest.Config) { c.BaseURL += tc.base })
-			mustDo(t, e, rest.Request{Op: "read", Method: "GET", Path: tc.path, Query: tc.query}, 200)
-			if got := b.seenURIs(); !cmp.Equal(got, []string{tc.want}) {
-				t.Errorf("the service saw %q, want %q", got, tc.want)
-			}
-		})
-	}
-}
-
-func TestElementsThatCannotBeSentAreRefused(t *testing.T) {
-	b := newBench(t)
-	e := b.engine(t, nil)
-	for _, path := range []rest.Path{{""}, {"profile", ""}, {"profile", "."}, {"..", "account"}, rest.ParsePath("/a//b"), rest.ParsePath("/")} {
-		resp, err := e.Do(t.Context(), rest.Request{Op: "read", Method: "GET", Path: path})
-		refused, ok := errors.AsType[*field.InputError](err)
-		if !ok || resp != nil || refused.Field != "path of read" {
-			t.Errorf("%q: %v, %v", path, resp, err)
-		}
-	}
-	if n := b.log.Count("", ""); n != 0 {
-		t.Errorf("%d requests were sent", n)
-	}
-}
-
-func TestParsePath(t *testing.T) {
-	for text, want := range map[string]rest.Path{
-		"/roster/class":  {"roster", "class"},
-		"roster/class/":  {"roster", "class"},
-		"//session":      {"session"},
-		"/a%2Fb/c?d=e f": {"a%2Fb", "c?d=e f"},
-	} {
-		if got := rest.ParsePath(text); !cmp.Equal(got, want) {
-			t.Errorf("ParsePath(%q) = %q", text, got)
-		}
-	}
-	if got := (rest.Path{"profile", "a/b"}).String(); got != "/profile/a/b" {
-		t.Errorf("String() = %q", got)
-	}
-}
-
 func TestHeaders(t *testing.T) {
 	b := newBench(t)
 	ofConfig := http.Header{"User-Agent": {"test/1"}, "X-Kept": {"a", "b"}, "X-Replaced": {"old"}}
@@ -269,7 +202,7 @@ func TestHeaders(t *testing.T) {
 	req.Sign = func(r *http.Request) error {
 		signed++
 		r.Header.Add("X-Signature", fmt.Sprint(signed))
-		r.Header["X-Kept"][0] = "changed"
+		r.Header["X-Kept"][0], r.Header["X-Own"][0] = "changed", "changed"
 		return nil
 	}
 	mustDo(t, e, req, 200)
@@ -278,7 +211,7 @@ func TestHeaders(t *testing.T) {
 		got := maps.Clone(r.Header)
 		delete(got, "Accept-Encoding") // net/http's own
 		want := http.Header{
-			"User-Agent": {"test/1"}, "X-Kept": {"changed", "b"}, "X-Replaced": {"new"}, "X-Own": {"1"},
+			"User-Agent": {"test/1"}, "X-Kept": {"changed", "b"}, "X-Replaced": {"new"}, "X-Own": {"changed"},
 			"X-Signature": {fmt.Sprint(i + 1)},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -315,123 +248,4 @@ func TestRequestsThatNetHTTPRefuses(t *testing.T) {
 	if n := b.log.Count("", ""); n != 0 {
 		t.Errorf("%d requests were sent", n)
 	}
-}
-
-func TestRedirectsAreAnswers(t *testing.T) {
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		for _, to := range []string{"https://elsewhere.test/x", "http://memhttp.test/account", "/account", ""} {
-			for _, req := range []rest.Request{get(), post()} {
-				t.Run(fmt.Sprintf("%s %d %s", req.Method, status, to), func(t *testing.T) {
-					b := newBench(t)
-					b.faults.Add(sim.Fault{Kind: sim.Redirect, Status: status, Header: http.Header{"Location": {to}}, Body: "moved"})
-					req.Header = http.Header{"X-Token": {"hush"}}
-					resp := mustDo(t, b.engine(t, nil), req, status)
-					if string(resp.Body) != "moved" || resp.Header.Get("Location") != to {
-						t.Errorf("%q, %v", resp.Body, resp.Header)
-					}
-					// The client of the server reaches it whatever the host, so it would see more.
-					if got := b.log.Requests(); len(got) != 1 || got[0].Host != "memhttp.test" {
-						t.Errorf("the service saw %+v", got)
-					}
-				})
-			}
-		}
-	}
-}
-
-// net/http refuses by itself to look at such an answer; it must not be followed or hang either.
-func TestRedirectToNowhere(t *testing.T) {
-	b := newBench(t)
-	b.faults.Add(sim.Fault{Kind: sim.Redirect, Header: http.Header{"Location": {"http://a.test:port/"}}})
-	resp, err := b.engine(t, nil).Do(t.Context(), post())
-	if failed := transportError(t, resp, err); failed.Attempts != 1 || !failed.Sent || b.log.Count("", "") != 1 {
-		t.Errorf("%+v", failed)
-	}
-}
-
-func TestTheClientOfTheCallerIsCopied(t *testing.T) {
-	b := newBench(t)
-	followed := errors.New("the caller's own rule")
-	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return followed }
-	transport := b.client.Transport
-	mustDo(t, b.engine(t, nil), get(), 200)
-	if b.client.Timeout != 0 || b.client.Transport != transport || b.client.CheckRedirect(nil, nil) != followed {
-		t.Errorf("the client was changed: %+v", b.client)
-	}
-}
-
-func TestWithoutAClient(t *testing.T) {
-	service := httptest.NewServer(http.HandlerFunc((&bench{}).serve))
-	defer service.Close()
-	for name, client := range map[string]*http.Client{"nil": nil, "zero": {}} {
-		e, err := rest.New(rest.Config{BaseURL: service.URL, HTTPClient: client})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resp := mustDo(t, e, get(), 200); string(resp.Body) != rightBody || resp.RequestID != "" {
-			t.Errorf("%s: %+v", name, resp)
-		}
-	}
-}
-
-// The transport is shared with others, whose connections a failure of ours must not cost.
-func TestAFailureLeavesIdleConnectionsOpen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		e := b.engine(t, nil)
-		b.faults.Add(sim.Fault{Kind: sim.Late, Delay: time.Second, Count: 2})
-		var both sync.WaitGroup
-		for range 2 {
-			both.Go(func() { mustDo(t, e, get(), 200) })
-		}
-		both.Wait()
-		if n := b.server.Dials(); n != 2 {
-			t.Fatalf("%d connections to begin with", n)
-		}
-
-		b.faults.Add(sim.Fault{Kind: sim.BusySeconds, RetryAfter: 20 * time.Second})
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, cancel)
-		resp, err := e.Do(ctx, get())
-		transportError(t, resp, err)
-
-		b.faults.Add(sim.Fault{Kind: sim.Lose})
-		resp, err = e.Do(t.Context(), post())
-		transportError(t, resp, err)
-
-		mustDo(t, e, get(), 200)
-		if n := b.server.Dials(); n != 2 {
-			t.Errorf("%d connections after the failures, want the first two", n)
-		}
-	})
-}
-
-func TestConcurrentUse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		e := b.engine(t, func(c *rest.Config) { c.Header = http.Header{"X-Shared": {"1"}} })
-		b.faults.Add(sim.Fault{Kind: sim.Busy, Skip: 5, Count: 3})
-		b.faults.Add(sim.Fault{Kind: sim.BusySeconds, RetryAfter: time.Second, Count: 3})
-		var all sync.WaitGroup
-		for i := range 16 {
-			all.Go(func() {
-				for j := range 5 {
-					req := post()
-					req.Body = []byte(strings.Repeat(fmt.Sprint(i, j, ";"), 1000))
-					req.Sign = func(r *http.Request) error {
-						r.Header.Set("X-Shared", fmt.Sprint(i))
-						return nil
-					}
-					mustDo(t, e, req, 200)
-				}
-			})
-		}
-		all.Wait()
-		if got := b.processed.Load(); got != 16*5 {
-			t.Errorf("processed %d", got)
-		}
-		if got := len(b.traced()); got != 16*5+6 {
-			t.Errorf("traced %d attempts", got)
-		}
-	})
 }
