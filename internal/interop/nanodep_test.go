@@ -128,7 +128,7 @@ func nanodepCalls(t *testing.T, srv *deptest.Server, c *godep.Client, serials []
 	if account.ServerName == nil || *account.ServerName == "" {
 		t.Errorf("account: %+v", account)
 	}
-	defined, err := c.DefineProfile(ctx, "name", &godep.ProfileJson{ProfileName: new("Standard"), Url: new("https://mdm.example.org/enroll"), IsSupervised: true})
+	defined, err := c.DefineProfile(ctx, "name", &godep.ProfileJson{ProfileName: new("Standard"), Url: new("https://mdm.example.org/enroll"), IsSupervised: new(true)})
 	if err != nil || defined.ProfileUuid == nil {
 		t.Fatalf("define: %+v, %v", defined, err)
 	}
