@@ -177,6 +177,11 @@ func TestRosters(t *testing.T) {
 			strings.Replace(class1, `"Active"`, `"Inactive"`, 1)+`]`)
 		read("/roster/class/sync", `{"cursor":"`+synced+`"}`, `{"classes":[]`)
 
+		c.srv.AddClasses(deptest.Class{UniqueIdentifier: "cl-2", Name: "Renamed", SourceSystemIdentifier: "9"})
+		if a := c.want("POST", "/roster/class", `{}`, 200, ""); strings.Count(a.body, "cl-2") != 1 || !strings.Contains(a.body, "Renamed") {
+			t.Errorf("a replaced class: %v", a)
+		}
+
 		person := read("/roster/class/person", `{}`, `{"persons":[{"unique_identifier":"pe-1","name":"N","first_name":"F","middle_name":"M","last_name":"L","passcode_type":"six",`+
 			`"status":"Active","managed_apple_id":"m@example.org","person_id":"7","email_address":"e@example.org","sis_username":"u","is_federated_auth":true,`+
 			`"grade":null,"source":"CSV","source_system_identifier":"9","op_date":"2000-01-01T00:00:00Z"}]`)

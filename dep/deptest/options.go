@@ -211,7 +211,7 @@ func requestUUID() string {
 	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }
 
-// setter is a method of Server in short: it changes state under the lock.
+// set changes state under the lock.
 func (s *Server) set(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

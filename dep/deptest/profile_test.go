@@ -143,11 +143,15 @@ func TestAssignAndClear(t *testing.T) {
 				`{"profile_uuid":"`+uuid+`","devices":{"A":"SUCCESS","B":"SUCCESS","X":"NOT_ACCESSIBLE"}}`)
 		}
 		time.Sleep(time.Minute)
-		c.srv.PushProfile("A", "X")
+		c.srv.AddSerials("C")
+		c.srv.PushProfile("A", "C", "X")
 		d := c.page("/server/devices", `{}`).Devices[0]
 		if d["profile_status"] != "pushed" || d["profile_uuid"] != uuid || d["profile_assign_time"] != "2000-01-01T00:00:00Z" ||
 			d["profile_push_time"] != "2000-01-01T00:01:00Z" {
 			t.Errorf("device %v", d)
+		}
+		if d, _ := c.srv.Device("C"); d.ProfileStatus != deptest.StatusEmpty {
+			t.Errorf("a device without a profile has fetched one: %+v", d)
 		}
 		c.want("DELETE", "/profile/devices", `{"devices":["A","X"]}`, 200, `{"devices":{"A":"SUCCESS","X":"NOT_ACCESSIBLE"}}`)
 		c.want("DELETE", "/profile/devices", `{"devices":["A"],"profile_uuid":"`+uuid+`"}`, 200, `{"devices":{"A":"SUCCESS"}}`)
@@ -155,7 +159,7 @@ func TestAssignAndClear(t *testing.T) {
 			t.Errorf("device %+v", d)
 		}
 		records, _ := c.sync(cursor)
-		diff(t, "sync", records, []string{"B:modified", "A:modified", "B:modified", "A:modified", "A:modified", "A:modified"})
+		diff(t, "sync", records, []string{"B:modified", "A:modified", "B:modified", "A:modified", "C:added", "A:modified", "A:modified"})
 		c.wantNoViolations()
 	})
 }

@@ -38,6 +38,7 @@ func TestSignatureVector(t *testing.T) {
 		if got := a.header.Get("Content-Type"); got != "application/json;charset=UTF8" {
 			t.Errorf("Content-Type %q", got)
 		}
+		time.Sleep(4 * time.Minute)
 		if a := c.send("GET", "/session", "", o.header("4T1tTjLnTC0uqZB9h4FrxUNGpiY=")); a.String() != "401 oauth_problem_adviceUnauthorized" {
 			t.Errorf("the nonce a second time: %v", a)
 		}
@@ -311,6 +312,9 @@ func TestDepsimManner(t *testing.T) {
 		t.Errorf("with an old session: %v", a)
 	}
 	a := c.want("POST", "/profile", `{"profile_name":"p","url":"https://a.example/"}`, 200, "")
+	if id := a.header.Get("X-Apple-Request-UUID"); id != "" {
+		t.Errorf("request identifier %q", id)
+	}
 	uuid := decode[struct{ Profile_uuid string }](t, a).Profile_uuid
 	if len(uuid) != 16 {
 		t.Errorf("profile %q", uuid)

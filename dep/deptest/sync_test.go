@@ -26,6 +26,10 @@ func TestFetchThenSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, nil)
 		c.srv.AddSerials("A", "B", "C", "D", "E")
+		time.Sleep(time.Hour)
+		if p := c.page("/server/devices", `{"limit":2}`); p.FetchedUntil != "2000-01-01T00:00:00Z" {
+			t.Errorf("the first page is fetched until %s", p.FetchedUntil)
+		}
 		serials, cursor := c.fetch(2)
 		diff(t, "fetch", serials, []string{"A", "B", "C", "D", "E"})
 
@@ -186,12 +190,14 @@ func TestCursors(t *testing.T) {
 func TestOldCursorsAndEventsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, &deptest.Options{CursorLife: 80 * 24 * time.Hour})
+		_, oldest := c.fetch(1000)
 		c.srv.AddRandomDevices(1500)
 		_, old := c.fetch(1000)
 		time.Sleep(40 * 24 * time.Hour)
 		c.srv.AddRandomDevices(1500)
 		c.srv.AddRandomDevices(1) // the journal is cut at some round number of events
 		c.want("POST", "/devices/sync", `{"cursor":"`+old+`"}`, 200, "")
+		c.want("POST", "/devices/sync", `{"cursor":"`+oldest+`"}`, 400, "EXPIRED_CURSOR")
 		time.Sleep(61 * 24 * time.Hour)
 		c.fetch(1000)
 		c.want("POST", "/devices/sync", `{"cursor":"`+old+`"}`, 400, "INVALID_CURSOR")
@@ -215,6 +221,29 @@ func TestLimits(t *testing.T) {
 	small.srv.AddRandomDevices(30)
 	if n := len(small.page("/server/devices", `{}`).Devices); n != 10 {
 		t.Errorf("page of %d devices", n)
+	}
+}
+
+// A record of sync shows the device as it was when the event happened, and the op_date of an added
+// device is the date of its assignment.
+func TestEventsAreHistory(t *testing.T) {
+	c := newClient(t, nil)
+	_, cursor := c.fetch(10)
+	imei := []string{"1"}
+	c.srv.AddDevices(deptest.Device{SerialNumber: "A", IMEI: imei, DeviceAssignedDate: time.Date(2020, 2, 3, 4, 5, 6, 0, time.UTC)})
+	imei[0] = "2"
+	c.srv.ModifyDevice("A", func(d *deptest.Device) { d.IMEI[0] = "3" })
+	p := c.page("/devices/sync", `{"cursor":"`+cursor+`"}`)
+	for i, want := range []any{"1", "3"} {
+		diff(t, "imei", p.Devices[i]["imei"], any([]any{want}))
+	}
+	diff(t, "op_date", p.Devices[0]["op_date"], any("2020-02-03T04:05:06Z"))
+	if c.srv.ModifyDevice("B", func(*deptest.Device) {}) {
+		t.Error("a device that is not there was modified")
+	}
+	c.srv.Devices()[0].IMEI[0] = "4"
+	if d, ok := c.srv.Device("A"); !ok || d.IMEI[0] != "3" {
+		t.Errorf("device %+v", d)
 	}
 }
 

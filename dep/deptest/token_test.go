@@ -131,6 +131,7 @@ func variants() map[string]deptest.TokenOptions {
 		"DER":              {DER: true},
 		"chunks":           {Chunk: 100},
 		"small chunks":     {Chunk: 1},
+		"chunks of 130":    {Chunk: 130}, // the shortest length form ends at 127
 		"broken header":    {BrokenHeader: true},
 		"bare base64":      {Wrapping: deptest.BareBase64},
 		"bare binary":      {Wrapping: deptest.BareBinary},

@@ -162,7 +162,7 @@ func decodeBypassCode(text string) ([]byte, error) {
 		return nil, fmt.Errorf("escrowKey is not a bypass code in groups of 5-5-4-4-4-4")
 	}
 	var code []byte
-	bits, count := uint(0), 0
+	bits, count := uint(0), 0 // the low count bits are still to be written
 	for i, ch := range strings.Join(groups, "") {
 		value, width := strings.IndexRune(codeAlphabet, ch), 5
 		if i == 25 {
@@ -176,7 +176,6 @@ func decodeBypassCode(text string) ([]byte, error) {
 			count -= 8
 			code = append(code, byte(bits>>count))
 		}
-		bits &= 1<<count - 1
 	}
 	return code, nil
 }
