@@ -1,6 +1,7 @@
 package dep
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -255,8 +256,11 @@ func (c *Client) send(ctx context.Context, r request) (*rest.Response, error) {
 // decode is lenient where Apple has been seen, or may start, to be sloppy: unknown members are
 // kept or skipped, of repeated ones the last counts, and broken UTF-8 is mended.
 func decode(body []byte, v any) error {
-	if len(body) == 0 {
+	switch trimmed := bytes.TrimSpace(body); {
+	case len(trimmed) == 0:
 		return errors.New("the body is empty")
+	case string(trimmed) == "null": // which would decode into anything
+		return errors.New("the body is null")
 	}
 	return json.Unmarshal(body, v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }

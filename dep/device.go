@@ -173,15 +173,16 @@ type deviceList struct {
 }
 
 type deviceDetails struct {
-	Devices map[string]Device `json:"devices"`
+	Devices map[string]*Device `json:"devices"`
 }
 
 // of returns the entry of serial. Entries of devices that are out of reach lack the serial number.
 func (d *deviceDetails) of(serial string) Device {
-	device, ok := d.Devices[serial]
-	if !ok {
-		device.ResponseStatus = StatusMissing
+	entry := d.Devices[serial]
+	if entry == nil {
+		return Device{SerialNumber: serial, ResponseStatus: StatusMissing}
 	}
+	device := *entry
 	if device.ResponseStatus == "" {
 		device.ResponseStatus = StatusSuccess
 	}

@@ -107,7 +107,7 @@ func (a *statusAnswer) of(batch []string) Outcomes {
 	outcomes := make(Outcomes, 0, len(batch))
 	for _, serial := range batch {
 		o := Outcome{SerialNumber: serial, Status: StatusMissing}
-		if status, ok := a.Devices[serial]; ok {
+		if status := a.Devices[serial]; status != "" {
 			o.Status = status
 		}
 		if o.Status.Is(StatusThrottled) {
