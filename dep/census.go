@@ -14,6 +14,7 @@ type census struct {
 	seed    maphash.Seed
 	size    int // devices known at the beginning
 	devices map[string]censusEntry
+	upTo    string // the cursor behind the last batch that was seen
 }
 
 // censusEntry is about one serial number.
@@ -58,10 +59,11 @@ func (c *census) differences(events []Event) []Event {
 	return kept
 }
 
-// see notes that the full list has these devices, as they are.
-func (c *census) see(devices []Device) {
-	for i := range devices {
-		if d := &devices[i]; d.SerialNumber != "" {
+// see notes that the full list has the devices of a batch, as they are.
+func (c *census) see(batch *Batch) {
+	c.upTo = batch.Cursor.Value
+	for i := range batch.Devices {
+		if d := &batch.Devices[i]; d.SerialNumber != "" {
 			entry := c.entry(d)
 			entry.seen = true
 			c.devices[d.SerialNumber] = entry

@@ -117,8 +117,9 @@ type Syncer struct {
 	resync  atomic.Bool // the next run begins with the full list
 
 	// Used by the run under way only.
-	stalls int     // runs in a row that ended because the stream did not move
-	census *census // of the full list that is being read; kept when a run fails in the middle
+	restart bool    // begin with the full list; stays until its first batch was dealt with
+	stalls  int     // runs in a row that ended because the stream did not move
+	census  *census // of the full list that is being read; kept when a run fails in the middle
 }
 
 // NewSyncer returns a Syncer that hands every batch to handle. A nil opts means defaults. It does
@@ -228,7 +229,10 @@ func (s *Syncer) sync(ctx context.Context, run *Run) error {
 	if err != nil {
 		return fmt.Errorf("load the cursor: %w", err)
 	}
-	if s.resync.Load() || s.stalls > 1 || s.interrupted(cursor) {
+	if s.resync.Swap(false) || s.stalls > 1 || s.interrupted(cursor) {
+		s.restart = true
+	}
+	if s.restart {
 		cursor = Cursor{}
 	}
 	last, err := s.follow(ctx, run, cursor)
@@ -246,11 +250,15 @@ func (s *Syncer) sync(ctx context.Context, run *Run) error {
 	return nil
 }
 
-// interrupted reports whether cursor is in the middle of a full list whose first part was compared
-// with the inventory by a process that is gone: what was removed can then be told only by reading
-// the list from its beginning.
+// interrupted reports whether cursor is in the middle of a full list of which the census has not seen
+// all that lies before it: a process that is gone has compared that, or a save that was said to have
+// failed took place all the same. What was removed can then be told only by reading the list from its
+// beginning.
 func (s *Syncer) interrupted(cursor Cursor) bool {
-	return s.opts.Inventory != nil && s.census == nil && cursor.Phase == PhaseFetch && cursor.Value != ""
+	if s.opts.Inventory == nil || cursor.Phase != PhaseFetch || cursor.Value == "" {
+		return false
+	}
+	return s.census == nil || s.census.upTo != cursor.Value
 }
 
 // follow reads the stream from cursor to its end and returns the last cursor.
@@ -342,11 +350,10 @@ func (s *Syncer) compare(ctx context.Context, batch *Batch) error {
 // comes again and is compared again.
 func (s *Syncer) settle(batch *Batch) {
 	if batch.Begins && !batch.Reconciling {
-		s.resync.Store(false)
-		s.stalls = 0
+		s.restart, s.stalls = false, 0
 	}
 	if batch.Full && s.census != nil {
-		s.census.see(batch.Devices)
+		s.census.see(batch)
 	}
 	if batch.Completes {
 		s.census = nil
