@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"github.com/dghubble/oauth1"
@@ -31,16 +33,19 @@ type SessionStore interface {
 // session is compared by address, so that a session which was logged in twice with the same text
 // is two.
 type session struct {
-	token Secret
+	token  Secret
+	shared bool // out of the store, where it may have lain for long
 }
 
 // inSession sends req with the session and returns the answer, whatever its status. A session that
-// Apple refuses is dropped, and req is sent once more in a new one.
+// Apple refuses is dropped, and req is sent once more in a new one; if that came from the store and
+// is refused too, in one more, because then nobody has logged in yet.
 func (c *Client) inSession(ctx context.Context, req rest.Request) (*rest.Response, error) {
-	for again := false; ; again = true {
+	const maxReplays = 2
+	for replays := 0; ; replays++ {
 		s, err := c.session.Get(ctx)
 		if err != nil {
-			return nil, err
+			return nil, noSession(ctx, req, err)
 		}
 		req.Header = http.Header{sessionHeader: {s.token.Reveal()}}
 		resp, err := c.engine.Do(ctx, req)
@@ -52,10 +57,20 @@ func (c *Client) inSession(ctx context.Context, req rest.Request) (*rest.Respons
 			return resp, nil
 		}
 		c.session.Drop(s)
-		if again {
+		if replays == maxReplays || replays > 0 && !s.shared {
 			return resp, nil
 		}
 	}
+}
+
+// noSession returns the error of a call that got no session. That its own time was up, while it
+// waited for the login of another call, is told as for every call that gets no answer.
+func noSession(ctx context.Context, req rest.Request, err error) error {
+	_, told := errors.AsType[*TransportError](err)
+	if told || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return &TransportError{Op: req.Op, Method: req.Method, Path: req.Path.String(), Err: err}
 }
 
 // sessionRefused reports whether a new session may help: after 401, or 403 with the code FORBIDDEN.
@@ -106,7 +121,7 @@ func (c *Client) openSession(ctx context.Context, refused *session) (*session, e
 		return nil, fmt.Errorf("load the session: %w", err)
 	}
 	if !stored.IsZero() && (refused == nil || !stored.Equal(refused.token)) {
-		return &session{token: stored}, nil
+		return &session{token: stored, shared: true}, nil
 	}
 	fresh, err := c.login(ctx, token)
 	if err != nil {
@@ -132,7 +147,7 @@ func (c *Client) shareSession(ctx context.Context, stored Secret, fresh *session
 	if other.IsZero() || other.Equal(stored) {
 		return fresh, nil
 	}
-	return &session{token: other}, nil
+	return &session{token: other, shared: true}, nil
 }
 
 // currentToken reads the token and checks what can be checked without a request.
@@ -159,14 +174,14 @@ const opLogin = "log in"
 //
 // https://developer.apple.com/documentation/devicemanagement/authenticating-for-automated-device-enrollment
 func (c *Client) login(ctx context.Context, token *Token) (*session, error) {
-	resp, err := c.engine.Do(ctx, rest.Request{
-		Op: opLogin, Method: http.MethodGet, Path: rest.Path{"session"}, Repeatable: true,
-		Sign: func(req *http.Request) error { return token.sign(req, nil) },
-	})
+	resp, err := c.askSession(ctx, token)
 	if err != nil {
 		return nil, err
 	}
 	if resp.Status != http.StatusOK {
+		if resp.Status < 300 {
+			resp.Body = nil // as below
+		}
 		return nil, refusal(opLogin, resp)
 	}
 	var answer struct {
@@ -182,6 +197,27 @@ func (c *Client) login(ctx context.Context, token *Token) (*session, error) {
 		return nil, misunderstood(opLogin, resp, err)
 	}
 	return &session{token: answer.Token}, nil
+}
+
+// askSession asks for a session, and again if the refusal may be of net/http's making: when a
+// connection that was kept alive breaks, it sends a GET once more by itself, with the same
+// signature, which is good only once.
+func (c *Client) askSession(ctx context.Context, token *Token) (resp *rest.Response, err error) {
+	for range 2 {
+		var sent atomic.Int32 // how often the last signature was
+		traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: func(string) { sent.Add(1) }})
+		resp, err = c.engine.Do(traced, rest.Request{
+			Op: opLogin, Method: http.MethodGet, Path: rest.Path{"session"}, Repeatable: true,
+			Sign: func(req *http.Request) error {
+				sent.Store(0)
+				return token.sign(req, nil)
+			},
+		})
+		if err != nil || resp.Status != http.StatusUnauthorized || sent.Load() < 2 {
+			break
+		}
+	}
+	return resp, err
 }
 
 // sign sets the Authorization header of OAuth 1.0a, with HMAC-SHA1 and the realm that Apple's
