@@ -35,7 +35,7 @@ type TransportError struct {
 }
 
 func (e *TransportError) Error() string {
-	return fmt.Sprintf("%s: %s %s: no answer in %d attempts: %v", e.Op, e.Method, e.Path, e.Attempts, e.Err)
+	return fmt.Sprintf("%s: %s %s: no answer (attempts: %d): %v", e.Op, e.Method, e.Path, e.Attempts, e.Err)
 }
 
 func (e *TransportError) Unwrap() error { return e.Err }
@@ -203,13 +203,12 @@ func (c *call) read(resp *http.Response) (*Response, error) {
 	if n > limit {
 		return nil, fmt.Errorf("status %d: %w: more than %d bytes", resp.StatusCode, ErrBodyTooLarge, limit)
 	}
-	retryAfter, _ := parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
 	return &Response{
 		Status:     resp.StatusCode,
 		Header:     resp.Header,
 		Body:       body.Bytes(),
 		RequestID:  resp.Header.Get(c.engine.RequestIDHeader),
-		RetryAfter: retryAfter,
+		RetryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()),
 		buffer:     body,
 		pool:       &c.engine.buffers,
 	}, nil

@@ -48,12 +48,11 @@ func (r Retry) withDefaults() Retry {
 	return r
 }
 
-// pause is the time between failed attempt number n, counted from 0, and the next one.
+// pause is the time between failed attempt number n, counted from 0, and the next one. A service that
+// asks for none, perhaps because its clock is ahead, gets the back-off all the same.
 func (r Retry) pause(n int, resp *Response) time.Duration {
-	if resp != nil {
-		if asked, ok := parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()); ok {
-			return asked
-		}
+	if resp != nil && resp.RetryAfter > 0 {
+		return resp.RetryAfter
 	}
 	return poll.Backoff{Min: r.MinWait, Max: r.MaxWait}.Delay(n)
 }
@@ -67,16 +66,16 @@ func (r Retry) allows(ctx context.Context, pause time.Duration) bool {
 	return !ok || time.Until(deadline) > pause
 }
 
-// parseRetryAfter reads the Retry-After header in both of its forms. A date that has passed asks
-// for no pause, and seconds without end for as long as a Duration can say.
-func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
+// parseRetryAfter reads the Retry-After header in both of its forms. A date that has passed, and a
+// text that is neither, ask for no pause; seconds without end for as long as a Duration can say.
+func parseRetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	seconds, err := strconv.ParseUint(value, 10, 64)
 	if err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(min(seconds, uint64(math.MaxInt64/time.Second))) * time.Second, true
+		return time.Duration(min(seconds, uint64(math.MaxInt64/time.Second))) * time.Second
 	}
 	if date, err := http.ParseTime(value); err == nil {
-		return max(date.Sub(now), 0), true
+		return max(date.Sub(now), 0)
 	}
-	return 0, false
+	return 0
 }

@@ -154,7 +154,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 				if s := fmt.Sprintf("%v %+v %#v", err, failed, failed); strings.Contains(s, hush) || strings.Contains(err.Error(), "?") {
 					t.Errorf("the error shows too much: %s", s)
 				}
-				if !strings.HasPrefix(err.Error(), fmt.Sprintf("assign: POST /profile/devices: no answer in %d attempts: ", failed.Attempts)) {
+				if !strings.HasPrefix(err.Error(), fmt.Sprintf("assign: POST /profile/devices: no answer (attempts: %d): ", failed.Attempts)) {
 					t.Errorf("error %q", err)
 				}
 				if failed.Op != "assign" || failed.Method != "POST" || failed.Path != "/profile/devices" {
