@@ -149,13 +149,13 @@ func (b BypassCode) RevealHuman() string {
 // https://developer.apple.com/documentation/devicemanagement/creating-and-using-bypass-codes
 func (b BypassCode) EscrowKey() (Secret, error) {
 	if b.IsZero() {
-		return Secret{}, errors.New("dep: the bypass code is empty")
+		return Secret{}, errors.New("the bypass code is empty")
 	}
 	const rounds, length = 50_000, 32
 	salt := make([]byte, 4)
 	key, err := pbkdf2.Key(sha256.New, b.raw.Reveal(), salt, rounds, length)
 	if err != nil {
-		return Secret{}, fmt.Errorf("dep: deriving the escrow key: %w", err)
+		return Secret{}, fmt.Errorf("deriving the escrow key: %w", err)
 	}
 	return NewSecret(hex.EncodeToString(key)), nil
 }

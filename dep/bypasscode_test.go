@@ -133,7 +133,7 @@ func TestEscrowKeyInFIPSMode(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEscrowKeyInFIPSMode$")
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	out, err := cmd.CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("escrow key: true dep: deriving the escrow key: ")) {
+	if err != nil || !bytes.Contains(out, []byte("escrow key: true deriving the escrow key: ")) {
 		t.Errorf("%v: %s", err, out)
 	}
 }

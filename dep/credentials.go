@@ -11,11 +11,11 @@ import (
 
 var (
 	// ErrConsumerKeyChanged matches a [*ConsumerKeyError].
-	ErrConsumerKeyChanged = errors.New("dep: the token belongs to another device management server")
+	ErrConsumerKeyChanged = errors.New("the token belongs to another device management server")
 
 	// ErrTokenSuperseded reports a token that was issued before the stored one. Apple disabled it
 	// when the newer one was downloaded. Look for the most recent file, or download a new one.
-	ErrTokenSuperseded = errors.New("dep: the token was issued before the stored one, so Apple no longer accepts it")
+	ErrTokenSuperseded = errors.New("the token was issued before the stored one, so Apple no longer accepts it")
 )
 
 // ConsumerKeyError reports a token whose consumer key differs from the stored token's: it is for
@@ -149,7 +149,7 @@ func (c Credentials) accepts(token *Token) error {
 		return err
 	}
 	if token.Expired(time.Now()) {
-		return fmt.Errorf("dep: %w (on %s)", ErrTokenExpired, token.Expiry.Format(time.DateOnly))
+		return fmt.Errorf("%w (on %s)", ErrTokenExpired, token.Expiry.Format(time.DateOnly))
 	}
 	if c.Token != nil && token.Expiry.Before(c.Token.Expiry) {
 		return ErrTokenSuperseded
@@ -189,10 +189,10 @@ func ParseCredentials(data []byte) (Credentials, error) {
 	var c Credentials
 	var err error
 	if c.Active, err = parseStoredPair(stored.Active); err != nil {
-		return Credentials{}, fmt.Errorf("dep: active key pair: %w", err)
+		return Credentials{}, fmt.Errorf("active key pair: %w", err)
 	}
 	if c.Staged, err = parseStoredPair(stored.Staged); err != nil {
-		return Credentials{}, fmt.Errorf("dep: staged key pair: %w", err)
+		return Credentials{}, fmt.Errorf("staged key pair: %w", err)
 	}
 	if len(stored.Token) > 0 {
 		if c.Token, err = ParseToken(stored.Token); err != nil {

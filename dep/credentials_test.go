@@ -222,8 +222,8 @@ func TestParseCredentialsRefuses(t *testing.T) {
 		"an encoded value": {`{"Active":{},"token":{}}`, "credentials: are not what"},
 		"no JSON":          {"x", "credentials: are not what"},
 		"nothing":          {"", "credentials: are not what"},
-		"a bad active":     {`{"active_key_pair":"x"}`, "active key pair: applemdm: wrong file"},
-		"a bad staged":     {`{"staged_key_pair":"x"}`, "staged key pair: applemdm: wrong file"},
+		"a bad active":     {`{"active_key_pair":"x"}`, "active key pair: wrong file"},
+		"a bad staged":     {`{"staged_key_pair":"x"}`, "staged key pair: wrong file"},
 		"a bad token":      {`{"token":{"consumer_key":"CK_demo0001"}}`, "consumer_secret: is missing"},
 		"a token of null":  {`{"token":null}`, "wrong file"},
 	} {

@@ -20,7 +20,7 @@ import (
 // ErrTokenDamaged reports that a .p7m file is a server token for this key pair as far as one can
 // tell, but is cut short or altered. Download it again, and do not open it in an editor or mail it
 // as text.
-var ErrTokenDamaged = errors.New("dep: the server token file is damaged")
+var ErrTokenDamaged = errors.New("the server token file is damaged")
 
 // RecipientError reports that a server token file was encrypted for another certificate than that
 // of the key pair in hand. The file is not damaged. Either find the key pair of the certificate that
@@ -31,7 +31,7 @@ type RecipientError struct {
 }
 
 func (e *RecipientError) Error() string {
-	return fmt.Sprintf("dep: the server token file was encrypted for another certificate (issuer %q, serial %s) "+
+	return fmt.Sprintf("the server token file was encrypted for another certificate (issuer %q, serial %s) "+
 		"than that of the key pair (issuer %q, serial %s); upload the key pair's certificate to the portal "+
 		"and download a new token", e.Issuer, e.Serial, e.OurIssuer, e.OurSerial)
 }
@@ -70,7 +70,7 @@ func (k *KeyPair) OpenToken(p7m []byte) (*Token, error) {
 	}
 	token, err := ParseToken(text)
 	if err != nil {
-		return nil, fmt.Errorf("dep: what the file contains, decrypted: %w", err)
+		return nil, fmt.Errorf("what the file contains, decrypted: %w", err)
 	}
 	return token, nil
 }

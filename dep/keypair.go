@@ -50,7 +50,7 @@ const (
 	backdating        = 24 * time.Hour
 )
 
-var errNoKeyPair = errors.New("dep: there is no key pair to open a token with; stage one first")
+var errNoKeyPair = errors.New("there is no key pair to open a token with; stage one first")
 
 // GenerateKeyPair makes an RSA key and a self-signed certificate for it. It takes from a tenth of a
 // second to several, growing with the size of the key. nil opts are the defaults. Errors are
@@ -62,11 +62,11 @@ func GenerateKeyPair(opts *KeyPairOptions) (*KeyPair, error) {
 	}
 	key, err := rsa.GenerateKey(rand.Reader, o.Bits)
 	if err != nil {
-		return nil, fmt.Errorf("dep: generating an RSA key: %w", err)
+		return nil, fmt.Errorf("generating an RSA key: %w", err)
 	}
 	certificate, err := selfSign(key, o)
 	if err != nil {
-		return nil, fmt.Errorf("dep: signing the certificate: %w", err)
+		return nil, fmt.Errorf("signing the certificate: %w", err)
 	}
 	return newKeyPair(certificate, key), nil
 }

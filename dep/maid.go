@@ -38,7 +38,7 @@ func (k *KeyPair) ManagedAppleAccountToken(serverUUID string) (Secret, error) {
 	})
 	signed, err := token.SignedString(k.private())
 	if err != nil {
-		return Secret{}, fmt.Errorf("dep: signing the Managed Apple Account token: %w", err)
+		return Secret{}, fmt.Errorf("signing the Managed Apple Account token: %w", err)
 	}
 	return NewSecret(signed), nil
 }

@@ -7,4 +7,4 @@ type InputError struct {
 	Rule  string // the rule it breaks
 }
 
-func (e *InputError) Error() string { return "applemdm: " + e.Field + ": " + e.Rule }
+func (e *InputError) Error() string { return e.Field + ": " + e.Rule }

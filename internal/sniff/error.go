@@ -9,5 +9,5 @@ type WrongFileError struct {
 }
 
 func (e *WrongFileError) Error() string {
-	return "applemdm: wrong file: want " + string(e.Want) + ", got " + string(e.Got)
+	return "wrong file: want " + string(e.Want) + ", got " + string(e.Got)
 }

@@ -178,7 +178,7 @@ func TestUnarmorFindsTheSameInEveryForm(t *testing.T) {
 
 func TestWrongFileErrorNamesBoth(t *testing.T) {
 	err := &WrongFileError{Want: ServerToken, Got: ContentToken}
-	want := "applemdm: wrong file: want encrypted server token (.p7m), got Apps and Books content token (.vpptoken)"
+	want := "wrong file: want encrypted server token (.p7m), got Apps and Books content token (.vpptoken)"
 	if err.Error() != want {
 		t.Errorf("got %q", err)
 	}
