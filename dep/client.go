@@ -1,10 +1,8 @@
 package dep
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -251,18 +249,6 @@ func (c *Client) send(ctx context.Context, r request) (*rest.Response, error) {
 		return nil, err
 	}
 	return resp, nil
-}
-
-// decode is lenient where Apple has been seen, or may start, to be sloppy: unknown members are
-// kept or skipped, of repeated ones the last counts, and broken UTF-8 is mended.
-func decode(body []byte, v any) error {
-	switch trimmed := bytes.TrimSpace(body); {
-	case len(trimmed) == 0:
-		return errors.New("the body is empty")
-	case string(trimmed) == "null": // which would decode into anything
-		return errors.New("the body is null")
-	}
-	return json.Unmarshal(body, v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // Unknown holds members that this package has no field for, by name, as raw JSON. They survive

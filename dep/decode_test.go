@@ -1,0 +1,44 @@
+package dep
+
+import (
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is sloppy in an answer is mended where it is kept as raw JSON too, so that a record can be
+// stored; numbers keep their digits.
+func TestDecodeMends(t *testing.T) {
+	for name, test := range map[string]struct{ body, want string }{
+		"good":                         {`{"serial_number":"A","new":{"b":1,"a":[2.50]}}`, `{"serial_number":"A","new":{"b":1,"a":[2.50]}}`},
+		"repeated member":              {`{"serial_number":"A","serial_number":"B"}`, `{"serial_number":"B"}`},
+		"repeated, null last":          {`{"serial_number":"A","serial_number":null}`, `{}`},
+		"repeated unknown member":      {`{"new":1,"new":2}`, `{"new":2}`},
+		"repeated within an unknown":   {`{"new":{"x":{"a":1,"a":2}}}`, `{"new":{"x":{"a":2}}}`},
+		"broken UTF-8":                 {"{\"model\":\"i\xffPad\"}", `{"model":"i` + "\uFFFD" + `Pad"}`},
+		"broken UTF-8 in an unknown":   {"{\"new\":[\"\xa9\"]}", `{"new":["` + "\uFFFD" + `"]}`},
+		"half a surrogate pair":        {`{"new":"\ud800","serial_number":"\ud800"}`, `{"serial_number":"` + "\uFFFD" + `","new":"` + "\uFFFD" + `"}`},
+		"digits of numbers":            {`{"new":{"n":12345678901234567890.10,"n":123456789012345678901}}`, `{"new":{"n":123456789012345678901}}`},
+		"digits beside what is mended": {`{"eid":"1","eid":"2","new":[1e400,0.10]}`, `{"eid":"2","new":[1e400,0.10]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var device Device
+			if err := decode([]byte(test.body), &device); err != nil {
+				t.Fatal(err)
+			}
+			out, err := json.Marshal(&device)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, string(out)); diff != "" {
+				t.Errorf("written back (-want +got):\n%s", diff)
+			}
+		})
+	}
+	for _, body := range []string{``, ` `, `null`, "\tnull\n", `{`, `{"model":"\xff`, `{} {}`, `[]`, `{"imei":"1","imei":"2"}`, `{"imei":"1"}`} {
+		if err := decode([]byte(body), new(Device)); err == nil {
+			t.Errorf("%q was decoded", body)
+		}
+	}
+}
