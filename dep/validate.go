@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -74,6 +75,9 @@ func (p *Profile) ForMigration() error {
 // digits. Keep it with the UUID of a defined profile: while it stays the same, there is no need to
 // define the profile anew.
 func (p *Profile) Digest() (string, error) {
+	if p == nil {
+		return "", p.Validate()
+	}
 	content := *p
 	content.Devices, content.ProfileUUID = nil, ""
 	data, err := json.Marshal(&content, json.Deterministic(true))
@@ -114,6 +118,9 @@ func (v *violations) webURL(field, text string, schemes ...string) {
 		v.add(field, "must be a URL with a scheme and a host")
 		return
 	}
+	if strings.ContainsFunc(text, notInURL) {
+		v.add(field, "must be percent-encoded: RFC 2396 allows neither spaces, nor any of \"<>\\^`{|}, nor characters outside of ASCII")
+	}
 	if n := len(u.String()); n > maxURLLength {
 		v.add(field, fmt.Sprintf("has %d characters when encoded; at most %d are allowed", n, maxURLLength))
 	}
@@ -124,6 +131,8 @@ func (v *violations) webURL(field, text string, schemes ...string) {
 	}
 	v.add(field, "must begin with https://")
 }
+
+func notInURL(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r) }
 
 func (v *violations) pattern(field, text, pattern, rule string) {
 	if text != "" && !regexp.MustCompile(pattern).MatchString(text) {
