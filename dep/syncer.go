@@ -27,7 +27,10 @@ type Batch struct {
 
 	// Full says that the devices are from the full list; Begins and Completes mark its first and
 	// last batch. Without an Inventory, a handler must itself find the devices that the list no
-	// longer has: whatever it last saw before Cursor.Started, once Completes is true, is gone.
+	// longer has: it keeps Cursor.Started with each device of each batch, and once Completes is
+	// true, the devices whose kept time is before Cursor.Started are gone. The time at which the
+	// handler saw a device will not do instead: a batch may be dealt with after the next full list
+	// has begun.
 	Full, Begins, Completes bool
 
 	// Reconciling says that this full list was read beside the stream of changes; see

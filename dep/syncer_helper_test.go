@@ -77,8 +77,8 @@ func start(t testing.TB, s *dep.Syncer) {
 type shelf struct {
 	mu      sync.Mutex
 	devices map[string]dep.Device
-	seen    map[string]time.Time
-	told    []string // batchText of every batch
+	lists   map[string]time.Time // Cursor.Started of the batch in which a device came last
+	told    []string             // batchText of every batch
 	ended   []dep.Run
 
 	// before and after, if set, run around the effect of each batch; an error is what the handler
@@ -88,7 +88,7 @@ type shelf struct {
 }
 
 func newShelf() *shelf {
-	return &shelf{devices: map[string]dep.Device{}, seen: map[string]time.Time{}}
+	return &shelf{devices: map[string]dep.Device{}, lists: map[string]time.Time{}}
 }
 
 func (s *shelf) handle(_ context.Context, batch *dep.Batch) error {
@@ -112,7 +112,7 @@ func (s *shelf) take(batch *dep.Batch) {
 	defer s.mu.Unlock()
 	for _, e := range batch.Events {
 		serial := e.Device.SerialNumber
-		s.seen[serial] = time.Now()
+		s.lists[serial] = batch.Cursor.Started
 		s.devices[serial] = e.Device
 		if e.Kind == dep.EventRemoved {
 			delete(s.devices, serial)
@@ -120,7 +120,7 @@ func (s *shelf) take(batch *dep.Batch) {
 	}
 	if batch.Completes && !s.inventory {
 		maps.DeleteFunc(s.devices, func(serial string, _ dep.Device) bool {
-			return s.seen[serial].Before(batch.Cursor.Started)
+			return s.lists[serial].Before(batch.Cursor.Started)
 		})
 	}
 }
