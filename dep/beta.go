@@ -33,5 +33,8 @@ func (c *Client) BetaTokens(ctx context.Context) ([]BetaToken, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(answer.Tokens, answer.Old...), nil
+	if len(answer.Tokens) == 0 {
+		return answer.Old, nil
+	}
+	return answer.Tokens, nil
 }

@@ -123,10 +123,18 @@ func comparedMembers(d *Device) [20]string {
 	return [20]string{
 		d.Model, d.Description, d.Color, d.AssetTag,
 		strings.ToLower(string(d.ProfileStatus)), normalUUID(d.ProfileUUID),
-		string(d.ProfileAssignTime), string(d.ProfilePushTime),
-		string(d.DeviceAssignedDate), d.DeviceAssignedBy,
-		string(d.OS), string(d.DeviceFamily), string(d.MDMMigrationDeadline),
+		comparedTime(d.ProfileAssignTime), comparedTime(d.ProfilePushTime),
+		comparedTime(d.DeviceAssignedDate), d.DeviceAssignedBy,
+		string(d.OS), string(d.DeviceFamily), comparedTime(d.MDMMigrationDeadline),
 		strings.Join(d.IMEI, ","), strings.Join(d.MEID, ","), d.EID,
 		d.WiFiMACAddress, d.BluetoothMACAddress, d.EthernetMACAddress, replacement,
 	}
+}
+
+// comparedTime writes a time in one way, to the second, so that two spellings of it are equal.
+func comparedTime(t Time) string {
+	if parsed := t.Time(); !parsed.IsZero() {
+		return strconv.FormatInt(parsed.Unix(), 36)
+	}
+	return string(t)
 }

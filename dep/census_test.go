@@ -191,3 +191,18 @@ func TestCensusIsStable(t *testing.T) {
 		}
 	}
 }
+
+func TestCensusComparesTimesNotTheirSpelling(t *testing.T) {
+	c, err := takeCensus(func(yield func(Device, error) bool) {
+		yield(Device{SerialNumber: "A", ProfileAssignTime: "2026-03-09T16:49:09Z"}, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[Time]int{"2026-03-09T17:49:09.25+0100": 0, "2026-03-09T16:49:10Z": 1, "soon": 1} {
+		events := Events([]Device{{SerialNumber: "A", ProfileAssignTime: text}})
+		if got := c.differences(events); len(got) != want {
+			t.Errorf("%s: %d differences, want %d", text, len(got), want)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package dep
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
@@ -40,5 +42,13 @@ func TestDecodeMends(t *testing.T) {
 		if err := decode([]byte(body), new(Device)); err == nil {
 			t.Errorf("%q was decoded", body)
 		}
+	}
+}
+
+func TestAThrottleWithoutEndIsBounded(t *testing.T) {
+	a := &statusAnswer{Devices: map[string]Status{"A": StatusThrottled}, RetryAfterSeconds: math.MaxInt64}
+	notBefore := a.of([]string{"A"})[0].NotBefore
+	if years := time.Until(notBefore).Hours() / 24 / 365; years < 9 || years > 11 {
+		t.Errorf("not before %v", notBefore)
 	}
 }

@@ -134,7 +134,8 @@ func normalUUID(uuid string) string { return strings.ToUpper(strings.ReplaceAll(
 // Devices returns an iterator over all devices assigned to this server, for a look at the whole
 // list; to keep up with it, use [Client.Changes] or a [Syncer]. It costs a request for every
 // PageSize devices and keeps two pages in memory, whatever the length of the list. Each range
-// starts afresh; an error comes once, last, with the zero Device.
+// starts afresh; an error comes once, last, with the zero Device. When Apple forgets the cursor on the
+// way, the list begins again, once, and devices come twice.
 //
 // https://developer.apple.com/documentation/devicemanagement/fetch-devices
 func (c *Client) Devices(ctx context.Context) iter.Seq2[Device, error] {

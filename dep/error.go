@@ -295,7 +295,8 @@ func answerError(op string, resp *rest.Response) *Error {
 
 // errorCode finds Apple's code in the body of a refusal: a bare word, a word in double quotes
 // (depsim), a word with HTTP's reason phrase fused to its end ("token_expiredForbidden"), or a
-// JSON object with a member "code". Bodies of another form, such as HTML, have none.
+// JSON object with a member "code". Bodies of another form, such as HTML or the reason phrase alone,
+// are not Apple's and have none.
 func errorCode(status int, body []byte) string {
 	text := strings.Trim(string(bytes.TrimSpace(body[:min(len(body), maxErrorBody)])), `"`)
 	if strings.HasPrefix(text, "{") {
@@ -307,9 +308,7 @@ func errorCode(status int, body []byte) string {
 		}
 		text = object.Code
 	}
-	if code := strings.TrimSuffix(text, http.StatusText(status)); code != "" {
-		text = code
-	}
+	text = strings.TrimSuffix(text, http.StatusText(status))
 	if len(text) > 100 || strings.ContainsFunc(text, notInCode) {
 		return ""
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -200,5 +201,17 @@ func TestProfileNotFoundSentinel(t *testing.T) {
 	}
 	if profileNotFound(nil) != nil || profileNotFound(io.EOF) != io.EOF {
 		t.Error("other errors do not stay as they are")
+	}
+}
+
+// The page of a proxy, or a server's default body, says nothing of the account.
+func TestReasonPhraseAloneIsNoCode(t *testing.T) {
+	for _, status := range []int{400, 401, 403, 500} {
+		if code := errorCode(status, []byte(http.StatusText(status))); code != "" {
+			t.Errorf("status %d: code %q", status, code)
+		}
+	}
+	if err := refusal("op", &rest.Response{Status: 403, Body: []byte("Forbidden")}); errors.Is(err, ErrForbidden) || stateOf(err) != StateUnknown {
+		t.Errorf("%v: state %q", err, stateOf(err))
 	}
 }

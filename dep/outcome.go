@@ -98,11 +98,14 @@ type statusAnswer struct {
 	RetryAfterSeconds int               `json:"retry_after_seconds"`
 }
 
+// maxRetryAfter bounds what is believed of retry_after_seconds: ten years.
+const maxRetryAfter = 10 * 365 * 24 * 3600
+
 // of returns what the answer, which came just now, says of the devices of batch.
 func (a *statusAnswer) of(batch []string) Outcomes {
 	var notBefore time.Time
 	if a.RetryAfterSeconds > 0 {
-		notBefore = time.Now().Add(time.Duration(a.RetryAfterSeconds) * time.Second)
+		notBefore = time.Now().Add(time.Duration(min(a.RetryAfterSeconds, maxRetryAfter)) * time.Second)
 	}
 	outcomes := make(Outcomes, 0, len(batch))
 	for _, serial := range batch {
