@@ -17,8 +17,8 @@ const DefaultUnlockURL = "https://deviceservices-external.apple.com"
 
 // UnlockOptions of an [Unlocker]. The fields are those of [Options].
 type UnlockOptions struct {
-	// HTTPClient sends the requests. Its transport must be nil or an *http.Transport, which is
-	// copied and given the push certificate.
+	// HTTPClient sends the requests. Its transport must be nil or an *http.Transport without a
+	// DialTLS function of its own. It is copied, and the copy shows the push certificate.
 	HTTPClient *http.Client
 	BaseURL    string // DefaultUnlockURL by default
 	UserAgent  string
@@ -26,6 +26,9 @@ type UnlockOptions struct {
 	Trace      func(Attempt)
 	Retry      Retry
 }
+
+// maxUnlockAnswer bounds what is read of an answer: none is known to have a body.
+const maxUnlockAnswer = 1 << 20 // bytes
 
 // Unlocker turns off the Activation Lock of devices. It talks to another service than [Client], which
 // knows the server by its push certificate. It is safe for concurrent use.
@@ -72,7 +75,8 @@ func NewUnlocker(pushCertificate tls.Certificate, opts *UnlockOptions) (*Unlocke
 			"Content-Type": {"application/x-www-form-urlencoded"},
 			"User-Agent":   {cmp.Or(o.UserAgent, DefaultUserAgent)},
 		},
-		Logger: o.Logger, Trace: o.Trace, Retry: o.Retry, RequestIDHeader: "X-Apple-Request-UUID",
+		Logger: o.Logger, Trace: o.Trace, Retry: o.Retry, MaxBody: maxUnlockAnswer,
+		RequestIDHeader: "X-Apple-Request-UUID",
 	})
 	if err != nil {
 		return nil, err
@@ -80,7 +84,8 @@ func NewUnlocker(pushCertificate tls.Certificate, opts *UnlockOptions) (*Unlocke
 	return &Unlocker{engine: engine}, nil
 }
 
-// withCertificate returns a copy of client whose connections show the certificate.
+// withCertificate returns a copy of client whose connections show the certificate, whatever
+// authorities the service names: crypto/tls would pick none of Certificates that does not fit those.
 func withCertificate(client *http.Client, certificate tls.Certificate) (*http.Client, error) {
 	var copied http.Client
 	if client != nil {
@@ -90,17 +95,27 @@ func withCertificate(client *http.Client, certificate tls.Certificate) (*http.Cl
 	if !ok {
 		return nil, &InputError{Field: "UnlockOptions.HTTPClient", Rule: "must have a transport of type *http.Transport"}
 	}
+	if base.DialTLSContext != nil || base.DialTLS != nil { //lint:ignore SA1019 it must not be there either
+		return nil, &InputError{Field: "UnlockOptions.HTTPClient", Rule: "must not have a DialTLS function, which would not show the certificate"}
+	}
 	transport := base.Clone()
 	if transport.TLSClientConfig == nil {
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	transport.TLSClientConfig.Certificates = []tls.Certificate{certificate}
+	transport.TLSClientConfig.Certificates = nil
+	transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return &certificate, nil
+	}
 	copied.Transport = transport
 	return &copied, nil
 }
 
 // Unlock turns off the Activation Lock of a device. Apple documents no answer but success, so nil
 // means status 200, and anything else is an [*Error] with the body as it came.
+//
+// Like [Client.LockActivation] it is repeated by itself only when Apple surely did not process it:
+// what Apple answers for a device that was unlocked by an attempt whose answer got lost is not known,
+// and should not be taken for a wrong code. The Sent of a [*TransportError] tells.
 func (u *Unlocker) Unlock(ctx context.Context, unlock UnlockRequest) error {
 	if err := unlock.check(); err != nil {
 		return err
@@ -108,7 +123,7 @@ func (u *Unlocker) Unlock(ctx context.Context, unlock UnlockRequest) error {
 	const op = "unlock the device"
 	resp, err := u.engine.Do(ctx, rest.Request{
 		Op: op, Method: http.MethodPost, Path: rest.Path{"deviceservicesworkers", "escrowKeyUnlock"},
-		Query: unlock.query(), Body: []byte(unlock.form().Encode()), Repeatable: true,
+		Query: unlock.query(), Body: []byte(unlock.form().Encode()),
 	})
 	if err != nil {
 		return err
