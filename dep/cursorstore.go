@@ -20,8 +20,9 @@ type CursorStore interface {
 	SaveCursor(ctx context.Context, cursor Cursor) error
 }
 
-// FileCursor is a [CursorStore] in a file, whose path it is. A save replaces the file in one step
-// and has reached the disk when it returns. It is for one process.
+// FileCursor is a [CursorStore] in a file, whose path it is. A save writes another file beside it, to
+// the disk, and puts that in its place in one step: whatever happens, the old or the new cursor is
+// there. It is for one process.
 type FileCursor string
 
 // LoadCursor reads the file. One that does not exist is the zero Cursor.
