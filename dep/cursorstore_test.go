@@ -40,9 +40,9 @@ func TestFileCursor(t *testing.T) {
 
 func TestFileCursorOfOthers(t *testing.T) {
 	for text, want := range map[string]dep.Cursor{
-		"MDowOjE3NjcyMjU2\r\n":                  {Value: "MDowOjE3NjcyMjU2"}, // as another client keeps it
+		"MDowOjE3NjcyMjU2\r\n":                 {Value: "MDowOjE3NjcyMjU2"}, // as another client keeps it
 		"sync;2026-03-09T10:00:05Z;MDowOjE3\n": {Value: "MDowOjE3", Phase: dep.PhaseSync, Started: time.Date(2026, 3, 9, 10, 0, 5, 0, time.UTC)},
-		" \n": {},
+		" \n":                                  {},
 	} {
 		path := filepath.Join(t.TempDir(), "cursor")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
