@@ -1,0 +1,2 @@
+// Package apnstest is a simulator of Apple's push service.
+package apnstest
