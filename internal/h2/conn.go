@@ -5,8 +5,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"golang.org/x/net/http2/hpack"
 )
 
 // Config holds the limits of a connection. The zero value is usable.
@@ -79,7 +77,7 @@ type Conn struct {
 	corked   bool      // the reader is delivering answers: collect what the callers start
 	writeErr error
 
-	enc     *hpack.Encoder // writes to out
+	enc     encoder // writes to out
 	streams map[uint32]*Call
 	nextID  uint32
 	blocked []uint32 // streams with a body that waits for a window, in turn
@@ -123,7 +121,7 @@ func New(conn net.Conn, cfg Config) *Conn {
 		peer:       newPeerSettings(),
 		goroutines: 2,
 	}
-	c.enc = hpack.NewEncoder(&c.out)
+	c.enc.init(&c.out)
 	c.block.init()
 	c.mu.Lock()
 	c.greet()

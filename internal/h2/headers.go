@@ -3,7 +3,6 @@ package h2
 import (
 	"errors"
 	"strconv"
-	"strings"
 
 	"golang.org/x/net/http2/hpack"
 )
@@ -195,7 +194,16 @@ func parseStatus(fields []hpack.HeaderField) int {
 // validFields applies RFC 9113, sections 8.2 and 8.2.2, to what follows the pseudo field.
 func validFields(fields []hpack.HeaderField) bool {
 	for i := range fields {
-		if !validName(fields[i].Name) || strings.ContainsAny(fields[i].Value, "\x00\r\n") {
+		if !validName(fields[i].Name) || !validValue(fields[i].Value) {
+			return false
+		}
+	}
+	return true
+}
+
+func validValue(value string) bool {
+	for i := range len(value) {
+		if b := value[i]; b == 0 || b == '\r' || b == '\n' {
 			return false
 		}
 	}

@@ -52,9 +52,7 @@ func (c *Conn) onSettings(h frameHeader, p []byte) error {
 func (c *Conn) applySetting(id settingID, v uint32) error {
 	switch id {
 	case settingHeaderTableSize:
-		v = min(v, maxTableSize)
-		c.enc.SetMaxDynamicTableSizeLimit(v) // lowers the size
-		c.enc.SetMaxDynamicTableSize(v)      // raises it again
+		c.enc.resize(v)
 	case settingEnablePush:
 		if v != 0 {
 			return protocolError(CodeProtocol, "a server that sets ENABLE_PUSH")

@@ -123,9 +123,7 @@ func (c *Conn) sendHeader(call *Call) {
 	}
 	start := len(c.out.b)
 	c.out.b = appendFrameHeader(c.out.b, 0, frameHeaders, flags, call.id)
-	for i := range call.Fields {
-		_ = c.enc.WriteField(call.Fields[i]) // outBuffer.Write does not fail
-	}
+	c.enc.write(call.Fields)
 	size := len(c.out.b) - start - frameHeaderLen
 	if limit := c.peer.maxFrame; size > limit {
 		c.splitHeader(start, limit, flags, call.id)
