@@ -95,7 +95,8 @@ func withCertificate(client *http.Client, certificate tls.Certificate) (*http.Cl
 	if !ok {
 		return nil, &InputError{Field: "UnlockOptions.HTTPClient", Rule: "must have a transport of type *http.Transport"}
 	}
-	if base.DialTLSContext != nil || base.DialTLS != nil { //lint:ignore SA1019 it must not be there either
+	//lint:ignore SA1019 the deprecated field must not be set either
+	if base.DialTLSContext != nil || base.DialTLS != nil {
 		return nil, &InputError{Field: "UnlockOptions.HTTPClient", Rule: "must not have a DialTLS function, which would not show the certificate"}
 	}
 	transport := base.Clone()
