@@ -1,0 +1,85 @@
+package apns
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/applemdm/applemdm/internal/field"
+	"github.com/applemdm/applemdm/internal/sniff"
+)
+
+// CertificateSource supplies the push certificate. It is asked anew before connections are opened, so
+// that a renewed certificate takes effect without a restart. It must be safe for concurrent use.
+// *[Certificate], [FileCertificate] and [CertificateFunc] implement it.
+type CertificateSource interface {
+	Certificate(ctx context.Context) (*Certificate, error)
+}
+
+var errNoCertificate = &field.InputError{Field: "certificate", Rule: "must not be empty"}
+
+// CertificateFunc is a function used as a [CertificateSource], for example one that reads a database.
+type CertificateFunc func(ctx context.Context) (*Certificate, error)
+
+// Certificate calls f.
+func (f CertificateFunc) Certificate(ctx context.Context) (*Certificate, error) { return f(ctx) }
+
+// Certificate returns c itself, so that a certificate which never changes is its own
+// [CertificateSource].
+func (c *Certificate) Certificate(context.Context) (*Certificate, error) {
+	if c.isZero() {
+		return nil, errNoCertificate
+	}
+	return c, nil
+}
+
+// FileCertificate is a [CertificateSource] in files, which are read anew each time; that takes a
+// millisecond or two. Replace the files by renaming new ones over them. They must be readable by
+// their owner only.
+type FileCertificate struct {
+	// Path is the file of the certificate: PEM, which may hold the key too, or PKCS#12.
+	Path string
+	// KeyPath is the file of the private key if Path does not hold it.
+	KeyPath string
+	// Password opens a private key under a passphrase, or the PKCS#12 file.
+	Password Secret
+}
+
+// Certificate reads the files.
+func (f FileCertificate) Certificate(context.Context) (*Certificate, error) {
+	text, err := readCertificateFile(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	texts := [][]byte{text}
+	if f.KeyPath != "" {
+		key, err := readCertificateFile(f.KeyPath)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, key)
+	}
+	certificate, err := f.parse(texts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return certificate, nil
+}
+
+func (f FileCertificate) parse(texts [][]byte) (*Certificate, error) {
+	if sniff.Of(texts[0]) == sniff.PKCS12 {
+		return ParsePKCS12(texts[0], f.Password.Reveal())
+	}
+	return ParseCertificateWithPassword(f.Password.Reveal(), texts...)
+}
+
+// readCertificateFile reads no more than it takes to see that a file is too large.
+func readCertificateFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, maxCertificateFile+1))
+}
