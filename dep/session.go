@@ -64,8 +64,13 @@ func (c *Client) inSession(ctx context.Context, req rest.Request) (*rest.Respons
 }
 
 // noSession returns the error of a call that got no session. That its own time was up, while it
-// waited for the login of another call, is told as for every call that gets no answer.
+// waited for the login of another call, is told as for every call that gets no answer. All who
+// waited for a login share its error, so each gets an [*Error] of its own to change.
 func noSession(ctx context.Context, req rest.Request, err error) error {
+	if shared, ok := err.(*Error); ok {
+		own := *shared
+		return &own
+	}
 	_, told := errors.AsType[*TransportError](err)
 	if told || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 		return err

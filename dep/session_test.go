@@ -108,8 +108,15 @@ func TestALoginFailureIsShared(t *testing.T) {
 		o.Fail(deptest.Fault{
 			Path: "/session", Kind: deptest.Answer, Delay: time.Second, Status: 403, Body: "token_rejectedForbidden",
 		})
-		for _, err := range together(50, func() error { _, err := o.client.Account(t.Context()); return err }) {
-			if !errors.Is(err, dep.ErrTokenRejected) {
+		errs := together(50, func() error {
+			_, err := o.client.Account(t.Context())
+			if e, ok := err.(*dep.Error); ok {
+				e.Op += "!" // the race detector watches
+			}
+			return err
+		})
+		for _, err := range errs {
+			if !errors.Is(err, dep.ErrTokenRejected) || !strings.HasPrefix(err.Error(), "log in!: ") {
 				t.Errorf("err = %v", err)
 			}
 		}
