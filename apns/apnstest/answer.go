@@ -88,11 +88,18 @@ func (c *conn) encode(name, value string) {
 	c.must(c.henc.WriteField(hpack.HeaderField{Name: name, Value: value}))
 }
 
+// encodeID encodes the apns-id, now with and now without putting it into the client's table: clients
+// have to cope with both, and the latter is quicker.
+func (c *conn) encodeID(id string) {
+	c.ids++
+	c.must(c.henc.WriteField(hpack.HeaderField{Name: "apns-id", Value: id, Sensitive: c.ids%8 != 1}))
+}
+
 // encodeHeader fills hbuf with the header block of an answer.
 func (c *conn) encodeHeader(a *answer, size int) {
 	c.hbuf.Reset()
 	c.encode(":status", statusText(a.status))
-	c.encode("apns-id", a.id)
+	c.encodeID(a.id)
 	typed := false
 	if a.fault != nil {
 		for _, h := range a.fault.Header {

@@ -76,7 +76,10 @@ func (c *conn) sleep(d time.Duration) bool {
 // GOAWAY; otherwise it sets what pushes meet.
 func (c *conn) judge(chain []*x509.Certificate) (reject bool) {
 	if len(chain) == 0 {
-		c.bar = "MissingProviderToken"
+		c.topic = c.srv.opts.Anonymous
+		if c.topic == "" {
+			c.bar = "MissingProviderToken"
+		}
 		return false
 	}
 	c.topic = topicOf(chain[0])

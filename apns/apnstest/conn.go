@@ -54,6 +54,7 @@ type conn struct {
 	fr       *http2.Framer
 	henc     *hpack.Encoder
 	hbuf     bytes.Buffer
+	ids      uint // apns-ids encoded
 	streams  map[uint32]*stream
 	spare    []*stream
 	most     int    // streams that were open at once

@@ -43,7 +43,7 @@ func (q *delays) next(now time.Time) (d delayed, wait time.Duration, ok bool) {
 	if len(q.heap) == 0 {
 		return delayed{}, time.Hour, false
 	}
-	if wait := time.Duration(q.heap[0].due - now.UnixNano()); wait > 0 {
+	if wait := time.Duration(q.heap[0].due - now.UnixNano()); wait > q.slack() {
 		return delayed{}, wait, false
 	}
 	d = q.heap[0]
@@ -53,6 +53,15 @@ func (q *delays) next(now time.Time) (d delayed, wait time.Duration, ok bool) {
 	q.heap = q.heap[:last]
 	q.sink()
 	return d, 0, true
+}
+
+// slack is how much too early is early enough. When many answers wait it is better to send some of
+// them together than each at its exact time.
+func (q *delays) slack() time.Duration {
+	if len(q.heap) < 64 {
+		return 0
+	}
+	return 500 * time.Microsecond
 }
 
 // sink moves the first one down to its place.

@@ -96,7 +96,11 @@ func (c *conn) tooMany(id uint32) {
 func (c *conn) field(f hpack.HeaderField) {
 	if st := c.open; st != nil && !st.trailers {
 		st.listed += int(f.Size())
-		if st.listed <= headerList {
+		if st.listed > headerList {
+			return
+		}
+		st.request.field(&f)
+		if c.srv.pushes.keep > 0 {
 			st.fields = append(st.fields, f)
 		}
 	}

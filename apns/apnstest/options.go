@@ -22,6 +22,10 @@ type Options struct {
 	// acceptable ones, which makes some clients keep their certificate to themselves.
 	ForeignCAList bool
 
+	// Anonymous is the topic with which clients are served that present no certificate, for load
+	// tools that cannot. Empty is none: their pushes are answered 403 MissingProviderToken.
+	Anonymous string
+
 	// MaxStreams is the limit of concurrent streams told and enforced; 0 is 1000.
 	MaxStreams int
 

@@ -25,19 +25,19 @@ func (s *Server) latency() time.Duration {
 
 // arrived deals with a complete request. The caller holds the connection's mu.
 func (c *conn) arrived(st *stream) {
-	var r request
-	r.parse(st)
+	r := &st.request
+	r.finish(st.body, st.size)
 	if r.broken != "" {
 		c.violation("stream %d: %s", st.id, r.broken)
 		c.resetStream(st.id, http2.ErrCodeProtocol)
 		return
 	}
-	no := c.check(&r, st, func(text string) { c.violation("stream %d: %s", st.id, text) })
+	no := c.check(r, st, func(text string) { c.violation("stream %d: %s", st.id, text) })
 	a := answer{id: r.id}
 	if ok, _ := isUUID(r.id); !ok {
 		a.id = upperUUID()
 	}
-	a.fault = c.srv.process(c, st, &r, no, &a)
+	a.fault = c.srv.process(c, st, r, no, &a)
 	c.meet(st, &a)
 }
 

@@ -2,6 +2,7 @@ package apnstest
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -11,14 +12,16 @@ import (
 // request is what the simulator looks at in a push. Of fields that came twice it has the first.
 type request struct {
 	method, scheme, authority, path                       string
+	length                                                string
 	topic, pushType, priority, expiration, id, collapseID string
 
-	has    fieldSet // names that were there
-	twice  string   // a name that came twice, or ""
-	broken string   // what makes the header block malformed, or ""
-	token  string   // lower-case hex, as far as it is hex
-	magic  string
-	bad    string // what is wrong with the body, or ""
+	has     fieldSet // names that were there
+	regular bool     // a field that is not pseudo was there
+	twice   string   // a name that came twice, or ""
+	broken  string   // what makes the header block malformed, or ""
+	token   string   // lower-case hex, as far as it is hex
+	magic   string
+	bad     string // what is wrong with the body, or ""
 }
 
 // fieldSet is a set of the fields that a request knows by name.
@@ -29,6 +32,7 @@ const (
 	hasScheme
 	hasAuthority
 	hasPath
+	hasLength
 	hasTopic
 	hasPushType
 	hasPriority
@@ -41,28 +45,26 @@ const (
 
 const pathPrefix = "/3/device/"
 
-// parse fills r from a complete stream.
-func (r *request) parse(st *stream) {
-	*r = request{}
-	regular := false
-	for i := range st.fields {
-		f := &st.fields[i]
-		if !strings.HasPrefix(f.Name, ":") {
-			regular = true
-		} else if regular {
-			r.broken = "a pseudo header field behind others"
-		}
-		r.field(f)
+// finish completes r when all fields and the body are there.
+func (r *request) finish(body []byte, size int) {
+	if r.has&hasLength != 0 && r.length != strconv.Itoa(size) {
+		r.broken = "a content-length that is not the length of the body"
 	}
 	const pseudo = hasMethod | hasScheme | hasPath
 	if r.has&pseudo != pseudo {
 		r.broken = "a missing pseudo header field"
 	}
 	r.token = strings.ToLower(strings.TrimPrefix(r.path, pathPrefix))
-	r.magic, r.bad = parseBody(st.body)
+	r.magic, r.bad = parseBody(body)
 }
 
+// field takes in one header field.
 func (r *request) field(f *hpack.HeaderField) {
+	if !f.IsPseudo() {
+		r.regular = true
+	} else if r.regular {
+		r.broken = "a pseudo header field behind others"
+	}
 	switch f.Name {
 	case ":method":
 		r.set(hasMethod, &r.method, f)
@@ -72,6 +74,8 @@ func (r *request) field(f *hpack.HeaderField) {
 		r.set(hasAuthority, &r.authority, f)
 	case ":path":
 		r.set(hasPath, &r.path, f)
+	case "content-length":
+		r.set(hasLength, &r.length, f)
 	case "apns-topic":
 		r.set(hasTopic, &r.topic, f)
 	case "apns-push-type":
@@ -91,7 +95,7 @@ func (r *request) field(f *hpack.HeaderField) {
 	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
 		r.broken = "the field " + f.Name
 	default:
-		if strings.HasPrefix(f.Name, ":") {
+		if f.IsPseudo() {
 			r.broken = "the pseudo header field " + f.Name
 		} else if f.Name != strings.ToLower(f.Name) {
 			r.broken = "a name with upper-case letters"
@@ -104,7 +108,7 @@ func (r *request) set(bit fieldSet, to *string, f *hpack.HeaderField) {
 	case r.has&bit == 0:
 		r.has |= bit
 		*to = f.Value
-	case bit <= hasPath:
+	case bit <= hasLength:
 		r.broken = "the field " + f.Name + " twice"
 	default:
 		r.twice = f.Name

@@ -5,14 +5,15 @@ import "golang.org/x/net/http2/hpack"
 // stream is one request and its answer.
 type stream struct {
 	id       uint32
-	fields   []hpack.HeaderField
-	listed   int    // size of the header list as the RFC counts it
-	body     []byte // at most one byte more than allowed
-	size     int    // of the whole body
-	unacked  int    // bytes received since the last WINDOW_UPDATE
-	ended    bool   // the request is complete
-	trailers bool   // the header block under way is one of trailers
-	lost     bool   // never to be answered
+	request  request
+	fields   []hpack.HeaderField // kept for the record only
+	listed   int                 // size of the header list as the RFC counts it
+	body     []byte              // at most one byte more than allowed
+	size     int                 // of the whole body
+	unacked  int                 // bytes received since the last WINDOW_UPDATE
+	ended    bool                // the request is complete
+	trailers bool                // the header block under way is one of trailers
+	lost     bool                // never to be answered
 
 	window  int64  // what may be sent
 	pending []byte // rest of the answer's body

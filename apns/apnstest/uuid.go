@@ -1,33 +1,39 @@
 package apnstest
 
-import (
-	"encoding/hex"
-	"math/rand/v2"
-	"strings"
+import "math/rand/v2"
+
+const (
+	lowerDigits = "0123456789abcdef"
+	upperDigits = "0123456789ABCDEF"
 )
 
-// lowerUUID makes a random UUID. It need not be secret, but quick.
-func lowerUUID() string {
-	var raw [16]byte
-	for i := 0; i < len(raw); i += 8 {
-		for j, n := 0, rand.Uint64(); j < 8; j++ {
-			raw[i+j] = byte(n >> (8 * j))
-		}
-	}
-	raw[6] = raw[6]&0x0f | 0x40
-	raw[8] = raw[8]&0x3f | 0x80
-	text := make([]byte, 0, 36)
-	for i, n := range [...]int{4, 6, 8, 10, 16} {
-		if i > 0 {
-			text = append(text, '-')
-		}
-		text = hex.AppendEncode(text, raw[[...]int{0, 4, 6, 8, 10}[i]:n])
-	}
-	return string(text)
-}
+// lowerUUID makes a random UUID as clients write them.
+func lowerUUID() string { return newUUID(lowerDigits) }
 
 // upperUUID makes a UUID as APNs does when the client sent none.
-func upperUUID() string { return strings.ToUpper(lowerUUID()) }
+func upperUUID() string { return newUUID(upperDigits) }
+
+// newUUID makes a random UUID, version 4. It need not be secret, but quick.
+func newUUID(digits string) string {
+	var text [36]byte
+	random := [2]uint64{rand.Uint64(), rand.Uint64()}
+	n := 0
+	for i := range text {
+		switch i {
+		case 8, 13, 18, 23:
+			text[i] = '-'
+			continue
+		case 14:
+			text[i] = '4'
+		case 19:
+			text[i] = digits[8|random[n/16]>>(n%16*4)&3]
+		default:
+			text[i] = digits[random[n/16]>>(n%16*4)&15]
+		}
+		n++
+	}
+	return string(text[:])
+}
 
 // isUUID reports whether text has the form 8-4-4-4-12 of hex digits, and whether all letters are
 // of lower case.
