@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/applemdm/applemdm/dep"
@@ -11,8 +13,9 @@ import (
 )
 
 // deviceAssignment is the chapter about Device Assignment: a server that got its token this morning,
-// 2,500 devices, and a gateway that is not at its best.
-func deviceAssignment(ctx context.Context, stage *stage) error {
+// 2,500 devices, and a gateway that is not at its best. It returns
+// the serial numbers of the devices that the server has at the end of the day.
+func deviceAssignment(ctx context.Context, stage *stage) ([]string, error) {
 	apple := deptest.NewServer(&deptest.Options{MaxLimit: 250}) // stands for Apple
 	defer apple.Close()
 	apple.AddRandomDevices(2_500)
@@ -20,7 +23,7 @@ func deviceAssignment(ctx context.Context, stage *stage) error {
 	stage.say("A server token")
 	credentials, err := obtainToken(stage, apple)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	client, err := dep.New(credentials.Token, &dep.Options{
 		HTTPClient: apple.Client(),
@@ -30,32 +33,32 @@ func deviceAssignment(ctx context.Context, stage *stage) error {
 		OnState:    func(s dep.State) { stage.say("  the account is now: %s", s.Kind) },
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	account, err := client.Account(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stage.say("  logged in as %q of %s", account.ServerName, account.OrgName)
 
 	office, err := newOffice(stage, client)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := office.firstSync(ctx, apple); err != nil {
-		return err
+		return nil, err
 	}
 	if err := office.assignAll(ctx, apple); err != nil {
-		return err
+		return nil, err
 	}
 	if err := office.laterThatDay(ctx, apple); err != nil {
-		return err
+		return nil, err
 	}
 	stage.note("devices at Apple", "%d", len(apple.Devices()))
 	stage.note("devices here", "%d", len(office.devices))
 	stage.note("logins", "%d", apple.Logins())
 	stage.note("requests to the service", "%d", len(apple.Received()))
-	return nil
+	return slices.Sorted(maps.Keys(office.devices)), nil
 }
 
 // obtainToken does what an administrator and a server do once a year: make a key pair, upload its

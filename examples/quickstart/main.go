@@ -3,7 +3,8 @@
 //
 //	go run ./examples/quickstart
 //
-// It is written to be read. Each file is a chapter: dep.go is about Device Assignment.
+// It is written to be read. Each file is a chapter: dep.go is about Device Assignment,
+// apns.go about the push that wakes devices.
 package main
 
 import (
@@ -32,13 +33,18 @@ It takes no flags.
 
 With real credentials, or a simulator on a port:
   go run ./examples/depsync -h    follows the device list of a server token
+  go run ./examples/mdmpush -h    wakes devices with a push certificate
 `)
 }
 
 // run tells the story and ends with its table.
 func run(ctx context.Context, stage *stage) error {
 	start := time.Now()
-	if err := deviceAssignment(ctx, stage); err != nil {
+	serials, err := deviceAssignment(ctx, stage)
+	if err != nil {
+		return err
+	}
+	if err := pushing(ctx, stage, serials); err != nil {
 		return err
 	}
 	return stage.table(time.Since(start))
