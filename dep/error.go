@@ -123,8 +123,8 @@ var (
 	// and to some combinations of profile members.
 	ErrServer = errors.New("the service failed")
 
-	// ErrUnexpectedAnswer: a success whose body is not what was asked for (not JSON, cut off, of
-	// another media type), or a status that the call does not know, such as a redirect.
+	// ErrUnexpectedAnswer: a success whose body is not what was asked for (no JSON, or cut off), or a
+	// status that the call does not know, such as a redirect.
 	ErrUnexpectedAnswer = errors.New("the answer is not what was asked for")
 
 	// ErrDeviceIDRequired: the call needs a serial number.

@@ -215,3 +215,15 @@ func TestReasonPhraseAloneIsNoCode(t *testing.T) {
 		t.Errorf("%v: state %q", err, stateOf(err))
 	}
 }
+
+// A service that is not there at all says nothing of the profile.
+func TestAMissingLoginIsNoMissingProfile(t *testing.T) {
+	err := profileNotFound(refusal(opLogin, &rest.Response{Status: 404, Body: []byte("not here")}))
+	if errors.Is(err, ErrProfileNotFound) {
+		t.Errorf("%v", err)
+	}
+	err = profileNotFound(refusal("read the profile", &rest.Response{Status: 404}))
+	if !errors.Is(err, ErrProfileNotFound) {
+		t.Errorf("%v", err)
+	}
+}

@@ -133,7 +133,7 @@ func checkProfileUUID(uuid string) error {
 // with 400 and with 404, and with several codes that end alike.
 func profileNotFound(err error) error {
 	e, ok := errors.AsType[*Error](err)
-	if !ok || e.StatusCode != http.StatusBadRequest && e.StatusCode != http.StatusNotFound {
+	if !ok || e.Op == opLogin || e.StatusCode != http.StatusBadRequest && e.StatusCode != http.StatusNotFound {
 		return err
 	}
 	if strings.HasSuffix(strings.ToUpper(e.Code), "NOT_FOUND") || e.StatusCode == http.StatusNotFound && e.Err == nil {
