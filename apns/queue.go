@@ -1,9 +1,6 @@
 package apns
 
-import (
-	"hash/maphash"
-	"time"
-)
+import "time"
 
 // jobQueue is a list of jobs in order of arrival.
 type jobQueue struct {
@@ -67,7 +64,6 @@ func (q *jobQueue) remove(match func(*job) bool) []*job {
 // forgets the one that is in the way: the price is a push that comes a little early.
 type holdOff struct {
 	entries []holdOffEntry
-	seed    maphash.Seed
 }
 
 type holdOffEntry struct {
