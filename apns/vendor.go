@@ -88,7 +88,7 @@ func newVendor(signer crypto.Signer, leaf *x509.Certificate, others []*x509.Cert
 	}
 	if !isSelfIssued(last) {
 		return nil, &field.InputError{Field: "certificate chain",
-			Rule: fmt.Sprintf("is not complete: the issuer of %q is missing, which is %q", last.Subject, last.Issuer)}
+			Rule: fmt.Sprintf("is not complete: the issuer of %q is missing, which is %q", last.Subject.CommonName, last.Issuer)}
 	}
 	return &Vendor{leaf: leaf, chain: chain, private: func() *rsa.PrivateKey { return key }}, nil
 }
