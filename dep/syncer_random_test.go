@@ -34,7 +34,7 @@ func TestSyncerRandom(t *testing.T) {
 		})
 	}
 	// So that nobody makes the test toothless without noticing: a full list excuses the events before.
-	if streamed < 3_000 {
+	if streamed < 2_000 {
 		t.Errorf("the stream told of %d events only", streamed)
 	}
 }
@@ -101,7 +101,7 @@ func (w *world) play() int {
 	for range w.rng.IntN(12) {
 		w.change()
 	}
-	for range 4 {
+	for range 3 {
 		w.disturb()
 		w.disturb()
 		for range w.rng.IntN(8) {
