@@ -29,8 +29,8 @@ type Cursor struct {
 	Value string // Apple's, opaque; "" for the beginning
 	Phase Phase
 
-	// Started is when the full list began that this cursor descends from, or zero if unknown. What
-	// was last seen before that, once the full list has ended, is gone.
+	// Started is when the full list began that this cursor descends from, or zero if unknown. Keep it
+	// with each item: once a full list has ended, the items with an earlier one are gone.
 	Started time.Time
 }
 

@@ -21,9 +21,9 @@ type Page[T any] struct {
 	// Phase tells items of the full list, which have no operation, from changes.
 	Phase Phase
 
-	// Begins and Completes mark the first and the last page of a full list. After the page that
-	// completes it, whatever was known before and did not come since the page that began it is
-	// gone: no change will tell.
+	// Begins and Completes mark the first and the last page of a full list. Once it is complete,
+	// whatever was known and is in none of its pages is gone: no change will tell. See
+	// [Cursor].Started.
 	Begins, Completes bool
 
 	FetchedUntil Time // how far Apple has read; often missing

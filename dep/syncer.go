@@ -63,9 +63,10 @@ type SyncerOptions struct {
 
 	// Inventory yields the devices that the caller knows, when a full list begins. The Syncer then
 	// reports the differences as events: added, modified, and removed for those that the list no
-	// longer has. Compared are the members that the inventory sets: serial numbers alone are enough
-	// to find what was added and removed. It costs about 100 bytes of memory a device while the
-	// full list is read.
+	// longer has and that Apple, asked for each of them ([Client.DeviceDetails]), says are out of
+	// reach. Compared are the members that the inventory sets: serial numbers alone are enough to
+	// find what was added and removed. It costs about 100 bytes of memory a device while the full
+	// list is read.
 	Inventory func(ctx context.Context) iter.Seq2[Device, error]
 
 	// FullEvery is how often the full list is read beside the stream of changes, to find what the
@@ -345,8 +346,35 @@ func (s *Syncer) compare(ctx context.Context, batch *Batch) error {
 		s.census = nil
 		return fmt.Errorf("%w: %d of %d", ErrTooManyRemoved, n, size)
 	}
+	removed, err := s.confirmRemoved(ctx, removed)
+	if err != nil {
+		return err
+	}
 	batch.Events = append(batch.Events, removed...)
 	return nil
+}
+
+// confirmRemoved asks Apple for every device that the full list lacks, and returns the removals of
+// those that really are out of reach. A list that ended too early costs no device.
+func (s *Syncer) confirmRemoved(ctx context.Context, removed []Event) ([]Event, error) {
+	if len(removed) == 0 {
+		return nil, nil
+	}
+	serials := make([]string, len(removed))
+	for i, e := range removed {
+		serials[i] = e.Device.SerialNumber
+	}
+	details, err := s.client.DeviceDetails(ctx, serials)
+	if err != nil {
+		return nil, err
+	}
+	confirmed := removed[:0]
+	for i, d := range details {
+		if d.ResponseStatus.Gone() {
+			confirmed = append(confirmed, removed[i])
+		}
+	}
+	return confirmed, nil
 }
 
 // settle notes that a batch was dealt with. Only then are its devices seen: a batch that failed

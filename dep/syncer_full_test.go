@@ -399,3 +399,52 @@ func TestCursorSavedAlthoughSavingFailed(t *testing.T) {
 		}
 	})
 }
+
+// A full list that Apple ends too early, or that leaves devices out, must not remove what is there:
+// every removal is confirmed by asking for the device.
+func TestRemovalsAreConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, client := simulated(t, nil, nil)
+		settledAll(srv, "A", "B", "C", "D", "E")
+		srv.Fail(deptest.Fault{
+			Path: "/server/devices", Skip: 1, Kind: deptest.Answer, Status: 400, Body: "EXHAUSTED_CURSOR",
+		})
+		known := newShelf()
+		serials := []dep.Device{{SerialNumber: "A"}, {SerialNumber: "D"}, {SerialNumber: "E"}, {SerialNumber: "X"}}
+		s := newSyncer(t, client, known.handle, &dep.SyncerOptions{
+			Inventory: func(context.Context) iter.Seq2[dep.Device, error] { return pairs(serials, nil) },
+		})
+		sync1(t, s)
+		if told := strings.Join(known.all(), "; "); strings.Contains(told, "removed D") || strings.Contains(told, "removed E") || !strings.Contains(told, "removed X") {
+			t.Errorf("told: %s", told)
+		}
+		if n := srv.PendingFaults(); n > 0 {
+			t.Errorf("the list did not end early")
+		}
+	})
+}
+
+// When Apple cannot be asked, nothing is removed, and the batch comes again.
+func TestUnconfirmedRemovalsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, client := simulated(t, nil, nil)
+		settledAll(srv, "A")
+		srv.Fail(deptest.Fault{Path: "/devices", Kind: deptest.Answer, Status: 400, Body: "MALFORMED_REQUEST_BODY"})
+		known := newShelf()
+		s := newSyncer(t, client, known.handle, &dep.SyncerOptions{
+			Inventory: func(context.Context) iter.Seq2[dep.Device, error] {
+				return pairs([]dep.Device{{SerialNumber: "A"}, {SerialNumber: "X"}}, nil)
+			},
+		})
+		if err := s.Sync(t.Context()); !errors.Is(err, dep.ErrMalformedRequest) {
+			t.Errorf("Sync = %v", err)
+		}
+		if told := known.all(); len(told) > 0 {
+			t.Errorf("told %v", told)
+		}
+		sync1(t, s)
+		if told := strings.Join(known.all(), "; "); !strings.Contains(told, "removed X") {
+			t.Errorf("told: %s", told)
+		}
+	})
+}
