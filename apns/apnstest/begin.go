@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/x509"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -135,13 +134,16 @@ func (c *conn) serveHTTP1() {
 // linger closes the connection so that what was sent reaches the client: TCP would lose it if the
 // socket were closed with something unread.
 func (c *conn) linger() {
-	tcp, ok := c.raw.(*net.TCPConn)
-	if !ok {
-		_ = c.raw.Close()
-		return
+	c.closeWrite()
+	_, _ = io.Copy(io.Discard, c.raw)
+	_ = c.raw.Close()
+}
+
+// closeWrite ends the sending side, so that the client finds the end behind all that was sent. It
+// has a second to go, too.
+func (c *conn) closeWrite() {
+	if half, ok := c.raw.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
 	}
-	_ = tcp.CloseWrite()
-	_ = tcp.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.Copy(io.Discard, tcp)
-	_ = tcp.Close()
+	_ = c.raw.SetReadDeadline(time.Now().Add(lingerTime))
 }

@@ -70,7 +70,7 @@ type conn struct {
 	window   int64 // what may be sent on the connection
 	initial  int64 // what may be sent on a new stream
 	maxFrame int
-	unacked  int // bytes received since the last WINDOW_UPDATE
+	quota    quota
 	later    delays
 	holdTo   time.Time // nothing is sent before
 	heard    time.Time // when something arrived; only kept with IdleTimeout
@@ -87,6 +87,7 @@ func newConn(s *Server, raw net.Conn, number int, f *Fault) *conn {
 		gone:     make(chan struct{}),
 		streams:  make(map[uint32]*stream),
 		window:   windowSize,
+		quota:    quota{left: windowSize},
 		initial:  windowSize,
 		maxFrame: frameSize,
 	}

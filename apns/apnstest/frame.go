@@ -131,7 +131,9 @@ func (c *conn) endHeaders(block []byte) {
 
 // onData takes in a part of a body.
 func (c *conn) onData(f *http2.DataFrame) {
-	c.allow(int(f.Length))
+	if !c.allow(int(f.Length)) {
+		return
+	}
 	st := c.streams[f.StreamID]
 	if st == nil {
 		if f.StreamID > c.lastID && !c.leaving {
@@ -158,19 +160,6 @@ func (c *conn) onData(f *http2.DataFrame) {
 	}
 }
 
-// allow counts received bytes against the connection's window, and gives it back in large portions.
-func (c *conn) allow(n int) {
-	c.unacked += n
-	if c.unacked > windowSize {
-		c.connError(http2.ErrCodeFlowControl, "the connection's window is exceeded")
-		return
-	}
-	if c.unacked >= allowMore {
-		c.must(c.fr.WriteWindowUpdate(0, uint32(c.unacked)))
-		c.unacked = 0
-	}
-}
-
 func (c *conn) onSettings(f *http2.SettingsFrame) {
 	if f.IsAck() {
 		if !c.limits.ack() {
@@ -184,7 +173,11 @@ func (c *conn) onSettings(f *http2.SettingsFrame) {
 		c.setting(s)
 		return nil
 	})
+	if c.ending {
+		return
+	}
 	c.must(c.fr.WriteSettingsAck())
+	c.pumpAll()
 }
 
 func (c *conn) setting(s http2.Setting) {
@@ -204,7 +197,6 @@ func (c *conn) setting(s http2.Setting) {
 		c.initial = int64(s.Val)
 		for _, st := range c.streams {
 			st.window += delta
-			c.pump(st)
 		}
 	}
 }
@@ -226,9 +218,7 @@ func (c *conn) onWindowUpdate(f *http2.WindowUpdateFrame) {
 		return
 	}
 	c.window += int64(f.Increment)
-	for _, st := range c.streams {
-		c.pump(st)
-	}
+	c.pumpAll()
 }
 
 func (c *conn) onReset(f *http2.RSTStreamFrame) {

@@ -1,6 +1,8 @@
 package apnstest
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -32,6 +34,13 @@ func (c *conn) pump(st *stream) {
 		}
 	}
 	c.endAnswer(st)
+}
+
+// pumpAll goes on with all answers, the oldest first.
+func (c *conn) pumpAll() {
+	for _, id := range slices.Sorted(maps.Keys(c.streams)) {
+		c.pump(c.streams[id])
+	}
 }
 
 // answered reports whether the header of the answer was written.

@@ -143,7 +143,7 @@ func (c *raw) next() string {
 			return "settings ack"
 		}
 		if !c.noAck {
-			c.try(c.fr.WriteSettingsAck())
+			_ = c.fr.WriteSettingsAck() // the server may be gone
 		}
 		n, _ := f.Value(http2.SettingMaxConcurrentStreams)
 		return fmt.Sprintf("settings %d", n)

@@ -1,7 +1,6 @@
 package apnstest
 
 import (
-	"net"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -20,6 +19,7 @@ func (c *conn) writeLoop() {
 			buf, wait = buf[:0], hold
 		} else {
 			buf, c.out = c.out, buf[:0]
+			c.quota.sent()
 		}
 		hangUp := c.ending && len(c.out) == 0
 		c.mu.Unlock()
@@ -30,7 +30,7 @@ func (c *conn) writeLoop() {
 			}
 		}
 		if hangUp {
-			c.hangUp()
+			c.closeWrite() // the reader sees to the rest
 			return
 		}
 		timer.Reset(wait)
@@ -66,18 +66,6 @@ func (c *conn) dueNow(now time.Time) time.Duration {
 		wait = min(wait, left)
 	}
 	return wait
-}
-
-// hangUp ends the sending side, so that the client finds the end after all that was sent. The
-// reader sees to the rest; it has a second.
-func (c *conn) hangUp() {
-	tcp, ok := c.raw.(*net.TCPConn)
-	if !ok {
-		_ = c.raw.Close()
-		return
-	}
-	_ = tcp.CloseWrite()
-	_ = tcp.SetReadDeadline(time.Now().Add(lingerTime))
 }
 
 // writeSettings tells a limit of concurrent streams with everything else that APNs tells.
