@@ -3,6 +3,7 @@ package h2
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -84,16 +85,21 @@ func (c *Conn) tick() {
 // sweep ends the calls whose deadline has passed.
 func (c *Conn) sweep(now time.Time) {
 	var earliest time.Time
-	for _, call := range c.streams {
+	var late []uint32
+	for id, call := range c.streams {
 		switch {
 		case call.Deadline.IsZero():
 		case !call.Deadline.After(now):
-			c.stats.Missed++
-			c.stats.MissedInRow++
-			c.reset(call, CodeCancel, ErrTimeout)
+			late = append(late, id)
 		case earliest.IsZero() || call.Deadline.Before(earliest):
 			earliest = call.Deadline
 		}
+	}
+	slices.Sort(late)
+	for _, id := range late {
+		c.stats.Missed++
+		c.stats.MissedInRow++
+		c.reset(c.streams[id], CodeCancel, ErrTimeout)
 	}
 	if soonest := now.Add(sweepEvery); !earliest.IsZero() && earliest.Before(soonest) {
 		earliest = soonest

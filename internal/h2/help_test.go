@@ -38,11 +38,13 @@ func script(t *testing.T, cfg Config, test func(c *Conn, p *peer, l *ledger)) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p := newPair(t, cfg)
 		l := &ledger{t: t, c: c}
+		defer func() { // also when the test has given up
+			_ = c.Close()
+			<-c.Done()
+			_ = p.conn.Close()
+			l.check()
+		}()
 		test(c, p, l)
-		_ = c.Close()
-		<-c.Done()
-		_ = p.conn.Close()
-		l.check()
 	})
 }
 
