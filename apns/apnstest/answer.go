@@ -147,7 +147,7 @@ func (c *conn) writeBlock(id uint32, end bool, f *Fault) {
 
 // writeUnknown writes what a client has to ignore: a setting, flags and frames nobody knows.
 func (c *conn) writeUnknown(id uint32) {
-	c.limits.send(c.limits.told())
+	c.limits.send(c.limits.last)
 	c.must(c.fr.WriteSettings(http2.Setting{ID: 0xf0f0, Val: 1}))
 	c.must(c.fr.WriteRawFrame(0xbb, 0xff, 0, []byte("unknown")))
 	c.must(c.fr.WriteRawFrame(0xbb, 0xff, id, nil))

@@ -102,7 +102,7 @@ func (c *conn) sayHello(reject bool) {
 	if f != nil && f.Kind == LateSettings {
 		c.holdTo = time.Now().Add(f.Delay)
 	}
-	c.writeSettings(c.limits.now())
+	c.writeSettings(c.limits.usual)
 	if reject {
 		c.reject(&Fault{Reason: "BadCertificate"})
 	}

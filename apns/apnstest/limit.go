@@ -5,11 +5,12 @@ import "math"
 // limits knows which limit of concurrent streams binds the client: the highest of the last one it
 // has acknowledged and those that are on the way.
 type limits struct {
-	early   bool // the last one sent binds at once
-	binding int
+	early   bool  // the last one sent binds at once
+	binding int   // that was acknowledged
 	sent    []int // not acknowledged; every SETTINGS frame carries a limit
-	usual   int
-	lowered bool // after an error
+	last    int   // that was sent
+	usual   int   // when nothing is wrong
+	lowered bool  // after an error
 }
 
 // start sets the limit of a new connection, which binds nobody until it is acknowledged.
@@ -19,20 +20,10 @@ func (l *limits) start(n int, early bool) {
 	l.binding = math.MaxInt
 }
 
-// now returns the limit that SETTINGS should tell.
-func (l *limits) now() int { return l.usual }
-
-// told returns the limit that was told last.
-func (l *limits) told() int {
-	if n := len(l.sent); n > 0 || l.binding == math.MaxInt {
-		return l.sent[n-1]
-	}
-	return l.binding
-}
-
 // send notes that n was sent.
 func (l *limits) send(n int) {
 	l.sent = append(l.sent, n)
+	l.last = n
 	if l.early {
 		l.binding = n
 	}
