@@ -150,7 +150,8 @@ func (c *Certificate) Warnings() []string {
 }
 
 // TLS returns the certificate as the client certificate of a TLS connection. The caller may change
-// the result. It carries the private key, so do not print it. It is empty for the zero Certificate.
+// the result, but not what its Leaf points to. It carries the private key, so do not print it. It is
+// empty for the zero Certificate.
 //
 // Return it from tls.Config.GetClientCertificate. In tls.Config.Certificates it may silently stay at
 // home: crypto/tls sends it only if the server's list of authorities names one of its issuers.

@@ -114,6 +114,7 @@ func TestParseKeyPairReadsEveryForm(t *testing.T) {
 		"certificate then PKCS#8":   cert + pkcs8,
 		"PKCS#1":                    pkcs1 + cert,
 		"no line end at the end":    cert + strings.TrimRight(pkcs1, "\n"),
+		"glued without a line end":  strings.TrimRight(cert, "\n") + pkcs8,
 		"CRLF":                      strings.ReplaceAll(pkcs8+cert, "\n", "\r\n"),
 		"text around the blocks":    "Bag Attributes\n    friendlyName: x\n" + pkcs8 + "\nsubject=CN = Test\n" + cert + "\nend\n",
 		"another certificate first": other + cert + pkcs8,
