@@ -20,13 +20,14 @@ type batch struct {
 	cancel context.CancelFunc
 	feeder sync.WaitGroup
 
-	mu      sync.Mutex
-	results []Result // not taken yet
-	spare   []Result // taken before; its memory is used again
-	open    int      // taken from the input, result not taken yet
-	fed     bool     // the input has ended
-	left    bool     // the caller's context has ended: outcomes come too late
-	under   job      // head of the list of jobs under way
+	mu       sync.Mutex
+	results  []Result // not taken yet
+	spare    []Result // taken before; its memory is used again
+	open     int      // taken from the input, result not taken yet
+	fed      bool     // the input has ended
+	panicked any      // and how, if it panicked
+	left     bool     // the caller's context has ended: outcomes come too late
+	under    job      // head of the list of jobs under way
 
 	arrived chan struct{} // holds a value when results or fed changed
 	room    chan struct{} // holds a value when open fell
@@ -42,9 +43,10 @@ func newBatch(ctx context.Context, c *Client) *batch {
 // start feeds pushes to the pool.
 func (b *batch) start(pushes iter.Seq[Push]) {
 	b.feeder.Go(func() {
-		defer b.end()
+		defer func() { b.end(recover()) }()
 		for push := range pushes {
 			if !b.enter() {
+				b.add(Result{Push: push, Err: &TransportError{Err: poll.Cause(b.ctx)}})
 				return
 			}
 			if err := b.client.submit(b.ctx, push, b.begin, b.finish); err != nil {
@@ -102,17 +104,30 @@ func (b *batch) add(r Result) {
 	signal(b.arrived)
 }
 
-func (b *batch) end() {
+// end notes the end of the input, and what it panicked with.
+func (b *batch) end(panicked any) {
 	b.mu.Lock()
-	b.fed = true
+	b.fed, b.panicked = true, panicked
 	b.mu.Unlock()
 	signal(b.arrived)
+}
+
+// raise panics as the input did, but on the goroutine of the caller, who can recover there.
+func (b *batch) raise() {
+	b.mu.Lock()
+	panicked := b.panicked
+	b.panicked = nil
+	b.mu.Unlock()
+	if panicked != nil {
+		panic(panicked)
+	}
 }
 
 // take waits for results and returns them; nil when there are none left to come. They are good until
 // the next take.
 func (b *batch) take() []Result {
 	for {
+		b.raise()
 		b.mu.Lock()
 		if n := len(b.results); n > 0 {
 			b.results, b.spare = b.spare[:0], b.results
@@ -139,6 +154,7 @@ func (b *batch) take() []Result {
 // takes no outcome any more.
 func (b *batch) leave() []Result {
 	b.feeder.Wait()
+	b.raise()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.left = true
@@ -154,6 +170,7 @@ func (b *batch) leave() []Result {
 func (b *batch) close() {
 	b.cancel()
 	b.feeder.Wait()
+	b.raise()
 }
 
 // signal makes sure that a channel of one holds a value.

@@ -2,7 +2,9 @@ package apns
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,22 +19,30 @@ type conn struct {
 	opened   time.Time
 	answered atomic.Bool // it has brought an answer
 	probing  atomic.Bool // the probe is taken
+	blamed   atomic.Bool // its end before the first answer is noted
+	doubted  atomic.Bool // an answer is missing and the server has not given a sign of life since
 }
 
-// answerTimeout is how long one connection has for the answer to one push. What gets none is sent
-// again elsewhere.
-const answerTimeout = 15 * time.Second
+const (
+	// answerTimeout is how long one connection has for the answer to one push. What gets none is
+	// sent again elsewhere.
+	answerTimeout = 15 * time.Second
 
-// maxMissed is how many pushes in a row may stay without an answer before a connection is replaced.
-const maxMissed = 5
+	// maxMissed is how many pushes in a row may stay without an answer before a connection is
+	// replaced.
+	maxMissed = 5
+)
 
-// start sends a job on the connection, if it has room.
+// start sends a job on the connection, if it has room. The job may have ended when it returns.
 func (c *conn) start(j *job) bool {
+	if c.doubted.Load() {
+		return false
+	}
 	probe := !c.answered.Load()
 	if probe && !c.probing.CompareAndSwap(false, true) {
 		return false
 	}
-	j.conn, j.call.Deadline = c, earlier(j.deadline, time.Now().Add(answerTimeout))
+	j.conn, j.call.Deadline = c, earlier(j.deadline, time.Now().Add(j.patience))
 	j.tries++
 	if err := c.h2.Start(&j.call); err != nil {
 		j.tries--
@@ -51,43 +61,71 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// missed notes that a push got no answer on the connection.
+func (c *conn) missed(err error) {
+	switch {
+	case errors.Is(err, h2.ErrTimeout):
+		// The server is asked for a sign of life (h2 sends a PING with the reset). Until it comes,
+		// pushes go elsewhere.
+		c.doubted.Store(true)
+		if !c.answered.Load() {
+			c.h2.Drain()
+		}
+	case !c.answered.Load() && isReset(err):
+		c.probing.Store(false) // the server is there: the next push is the probe
+	}
+}
+
+func isReset(err error) bool {
+	_, ok := errors.AsType[*h2.StreamError](err)
+	return ok
+}
+
+// review takes the doubt off when the server has confirmed all resets, which is its sign of life.
+func (c *conn) review(stats h2.Stats) {
+	if c.doubted.Load() && stats.Resetting == 0 {
+		c.doubted.Store(false)
+	}
+}
+
 // failure says why a connection is of no more use, or nil while it is, or when it ended for good.
 func (c *conn) failure() error {
 	err := c.h2.Err()
 	if err == nil || errors.Is(err, h2.ErrClosed) {
 		return nil
 	}
-	return explain(err)
+	return explain(err, !c.answered.Load())
 }
 
-// explain gives the end of a connection the sentinel of its cause, where it is one.
-func explain(err error) error {
+// explain gives the end of a connection, or of a call on it, the sentinel of its cause, where it has
+// one. A fresh connection has not brought an answer yet.
+func explain(err error, fresh bool) error {
 	if e, ok := errors.AsType[*h2.GoAwayError](err); ok {
-		if r := parseRefusal(e.Debug); r.Reason != "" {
-			ruled := rule(0, r.Reason)
-			return &closedError{reason: r.Reason, sentinel: ruled.err, cause: err}
+		if sentinel := rule(0, parseRefusal(e.Debug).Reason).err; sentinel != nil {
+			return closedError(sentinel, err)
 		}
 	}
-	// A certificate that the server does not like ends a TLS 1.3 connection after the handshake, with
-	// an alert.
-	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "remote error" {
-		return &closedError{sentinel: ErrCertificate, cause: err}
+	if isCertificateAlert(err, fresh) {
+		return closedError(ErrCertificate, err)
 	}
 	return err
 }
 
-// closedError is a connection that the service ended for a reason.
-type closedError struct {
-	reason   Reason
-	sentinel error
-	cause    error
-}
-
-func (e *closedError) Error() string {
-	if e.sentinel == nil {
-		return "the service closed the connection: " + string(e.reason)
+// isCertificateAlert reports whether err is an alert with which servers end TLS because of the
+// client's certificate, in TLS 1.3 after the handshake. On fresh connections "internal error" and
+// "error decrypting message" are taken for that, too: they were seen from APNs for an expired
+// certificate and for one that did not fit its key.
+func isCertificateAlert(err error, fresh bool) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	if !ok || e.Op != "remote error" {
+		return false
 	}
-	return "the service closed the connection: " + e.sentinel.Error() + ": " + e.cause.Error()
+	alert := e.Err.Error()
+	return strings.Contains(alert, "certificate") || strings.HasSuffix(alert, "access denied") ||
+		fresh && (strings.HasSuffix(alert, "internal error") || strings.HasSuffix(alert, "error decrypting message"))
 }
 
-func (e *closedError) Unwrap() []error { return []error{e.sentinel, e.cause} }
+// closedError says that the service ended a connection, and why.
+func closedError(sentinel, cause error) error {
+	return fmt.Errorf("the service closed the connection: %w: %w", sentinel, cause)
+}

@@ -19,6 +19,9 @@ import (
 // dialTimeout bounds everything between the first packet and the end of the TLS handshake.
 const dialTimeout = 20 * time.Second
 
+// dialShare is the least time that one of several addresses has.
+const dialShare = 4 * time.Second
+
 // dialer opens TLS connections to APNs, each to an address looked up anew: Apple asks for that, so
 // that servers spread over its machines.
 type dialer struct {
@@ -41,10 +44,16 @@ func (d *dialer) open(ctx context.Context, certificate *tls.Certificate) (net.Co
 	secure := tls.Client(raw, d.config(certificate))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, fmt.Errorf("TLS handshake: %w", err)
+		return nil, &handshakeError{explain(err, true)}
 	}
 	return secure, nil
 }
+
+// handshakeError says that APNs, or something in its place, was reached and no connection came of it.
+type handshakeError struct{ cause error }
+
+func (e *handshakeError) Error() string { return "TLS handshake: " + e.cause.Error() }
+func (e *handshakeError) Unwrap() error { return e.cause }
 
 // config returns the configuration of one connection. The certificate is shown whatever authorities
 // the server names: crypto/tls would silently show none if they did not fit.
@@ -53,6 +62,7 @@ func (d *dialer) config(certificate *tls.Certificate) *tls.Config {
 	config.ServerName = d.host
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	config.NextProtos = []string{"h2"}
+	config.DynamicRecordSizingDisabled = true // else a batch of pushes goes out in many records
 	config.Certificates = nil
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		return certificate, nil
@@ -79,7 +89,7 @@ func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
 	return d.direct(ctx)
 }
 
-// direct tries the addresses of the host in random order.
+// direct tries the addresses of the host in random order. Each has its share of the time that is left.
 func (d *dialer) direct(ctx context.Context) (net.Conn, error) {
 	if _, err := netip.ParseAddr(d.host); err == nil {
 		return d.dial(ctx, "tcp", net.JoinHostPort(d.host, d.port))
@@ -90,9 +100,9 @@ func (d *dialer) direct(ctx context.Context) (net.Conn, error) {
 	}
 	rand.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j] = addresses[j], addresses[i] })
 	err = fmt.Errorf("%s has no address", d.host)
-	for _, address := range addresses {
+	for i, address := range addresses {
 		var conn net.Conn
-		if conn, err = d.dial(ctx, "tcp", net.JoinHostPort(address.Unmap().String(), d.port)); err == nil {
+		if conn, err = d.try(ctx, address, len(addresses)-i); err == nil {
 			return conn, nil
 		}
 		if ctx.Err() != nil {
@@ -100,6 +110,16 @@ func (d *dialer) direct(ctx context.Context) (net.Conn, error) {
 		}
 	}
 	return nil, err
+}
+
+// try dials one address of several that are left.
+func (d *dialer) try(ctx context.Context, address netip.Addr, left int) (net.Conn, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		share, cancel := context.WithTimeout(ctx, max(time.Until(deadline)/time.Duration(left), dialShare))
+		defer cancel()
+		ctx = share
+	}
+	return d.dial(ctx, "tcp", net.JoinHostPort(address.Unmap().String(), d.port))
 }
 
 // throughProxy asks an HTTP proxy for a tunnel (CONNECT). The proxy looks the host up.

@@ -2,7 +2,10 @@ package apns
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"hash/maphash"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,7 +26,8 @@ type job struct {
 	ctx      context.Context
 	push     Push
 	deadline time.Time
-	finish   func(*job) // gets the outcome; called once, on any goroutine, and must not block
+	patience time.Duration // with one connection
+	finish   func(*job)    // gets the outcome; called once, on any goroutine, and must not block
 
 	// The outcome.
 	id     string
@@ -95,7 +99,11 @@ func (j *job) judge() {
 	switch {
 	case j.call.Err != nil:
 		j.sent = j.sent || !h2.Unprocessed(j.call.Err)
-		j.err = asTransportError(j, j.call.Err)
+		err := explain(j.call.Err, !j.conn.answered.Load())
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = fmt.Errorf("%w: %w", err, context.DeadlineExceeded)
+		}
+		j.err = asTransportError(j, err)
 	case j.call.Status != 200:
 		j.err = refusal(j.call.Status, j.id, j.call.ResponseBody)
 	default:

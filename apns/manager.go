@@ -24,29 +24,28 @@ const (
 func (p *pool) manage() {
 	if !p.managed {
 		p.managed = true
-		go p.run()
+		p.work.Go(p.run)
 	}
 }
 
 // run does what takes time until the pool is closed and empty.
 func (p *pool) run() {
-	defer close(p.done)
 	for {
 		p.mu.Lock()
 		now := time.Now()
-		over := p.closed && p.open == 0 && !p.dialing
-		expired := p.expired(now)
+		over := p.closed && p.open == 0
+		jobs, why := p.doomed(now)
 		p.releaseHeld(now)
 		p.dropWorn(now)
 		if p.wantsConn(now) {
 			p.dialing = true
-			go p.dial()
+			p.work.Go(p.dial)
 		}
 		pause := p.pause(now)
 		p.mu.Unlock()
 
-		for _, j := range expired {
-			p.finish(j, errQueueTimeout)
+		for _, j := range jobs {
+			p.finish(j, why)
 		}
 		if over {
 			return
@@ -56,12 +55,15 @@ func (p *pool) run() {
 	}
 }
 
-// pause is how long the manager may sleep unless it is woken.
+// pause is how long the manager may sleep unless it is woken; less than zero is for ever.
 func (p *pool) pause(now time.Time) time.Duration {
-	if p.open == 0 && len(p.conns) == 0 {
-		return -1
+	if p.queue.empty() && len(p.held) == 0 {
+		return p.untilAged(now)
 	}
 	pause := sweepEvery
+	if !p.queue.empty() {
+		pause = min(pause, p.queue.first.deadline.Sub(now))
+	}
 	if len(p.held) > 0 {
 		pause = min(pause, p.held[0].due.Sub(now))
 	}
@@ -71,9 +73,35 @@ func (p *pool) pause(now time.Time) time.Duration {
 	return max(pause, time.Millisecond)
 }
 
-// expired takes jobs out of the queue whose time is over.
-func (p *pool) expired(now time.Time) []*job {
-	return p.queue.remove(func(j *job) bool { return now.After(j.deadline) })
+// untilAged is the time until the first connection is too old, or less than zero without one.
+func (p *pool) untilAged(now time.Time) time.Duration {
+	first := time.Duration(-1)
+	for _, c := range p.conns {
+		if left := max(c.opened.Add(p.opts.MaxConnAge).Sub(now), 0) + time.Millisecond; first < 0 || left < first {
+			first = left
+		}
+	}
+	return first
+}
+
+// doomed takes the jobs whose time is over while they wait, or all when nothing goes out any more, and
+// says why.
+func (p *pool) doomed(now time.Time) ([]*job, error) {
+	if err := p.stopped(now); err != nil {
+		return p.waiting(), err
+	}
+	late := func(j *job) bool { return !now.Before(j.deadline) }
+	jobs := p.queue.remove(late)
+	for _, j := range p.held {
+		if late(j) {
+			jobs = append(jobs, j)
+		}
+	}
+	p.held = slices.DeleteFunc(p.held, late)
+	if p.breaker.last != nil {
+		return jobs, fmt.Errorf("%w; what kept it: %w", errQueueTimeout, p.breaker.last)
+	}
+	return jobs, errQueueTimeout
 }
 
 // releaseHeld puts jobs into the queue that have waited long enough.
@@ -91,6 +119,7 @@ func (p *pool) releaseHeld(now time.Time) {
 func (p *pool) dropWorn(now time.Time) {
 	p.conns = slices.DeleteFunc(slices.Clone(p.conns), func(c *conn) bool {
 		stats := c.h2.Stats()
+		c.review(stats)
 		worn := now.Sub(c.opened) > p.opts.MaxConnAge || stats.MissedInRow >= maxMissed || c.cert != p.cert
 		if worn {
 			c.h2.Drain()
@@ -99,18 +128,36 @@ func (p *pool) dropWorn(now time.Time) {
 	})
 }
 
-// wantsConn reports whether another connection should be opened now.
+// wantsConn reports whether another connection should be opened now: if there is none of use, or if
+// all have been full for a while.
 func (p *pool) wantsConn(now time.Time) bool {
-	if p.dialing || p.queue.empty() || len(p.conns) >= p.opts.MaxConns || !p.breaker.allows(now) {
+	if p.dialing || p.queue.empty() || !p.breaker.allows(now) {
 		return false
 	}
-	if len(p.conns) > 0 {
-		proven := !slices.ContainsFunc(p.conns, func(c *conn) bool { return !c.answered.Load() })
-		if !proven || p.fullFrom.IsZero() || now.Sub(p.fullFrom) < fullFor {
-			return false
+	of := 0 // use
+	for _, c := range p.conns {
+		switch {
+		case c.doubted.Load():
+		case !c.answered.Load():
+			return false // it will be, or fail
+		default:
+			of++
 		}
 	}
-	return p.dials.AllowN(now, 1)
+	if of >= p.opts.MaxConns || of > 0 && (p.fullFrom.IsZero() || now.Sub(p.fullFrom) < fullFor) {
+		return false
+	}
+	return p.mayDial(now)
+}
+
+// mayDial counts an attempt, unless there were too many within the last minute.
+func (p *pool) mayDial(now time.Time) bool {
+	p.dialed = slices.DeleteFunc(p.dialed, func(at time.Time) bool { return now.Sub(at) >= time.Minute })
+	if len(p.dialed) >= p.opts.MaxDials {
+		return false
+	}
+	p.dialed = append(p.dialed, now)
+	return true
 }
 
 // dial opens a connection and watches it until it ends. Only one is being opened at a time.
@@ -118,37 +165,42 @@ func (p *pool) dial() {
 	c, err := p.newConn()
 	p.mu.Lock()
 	p.dialing = false
-	if err == nil && !p.closed {
+	cut := p.cut
+	if err == nil && !cut {
 		p.conns = append(slices.Clone(p.conns), c)
-	} else if err == nil {
-		err = ErrClosed
-		c.h2.Drain()
+		p.live = append(slices.Clone(p.live), c)
+		p.work.Go(func() { p.watch(c) })
 	}
 	p.mu.Unlock()
-	if err != nil {
-		p.failed(err)
-		return
+	switch {
+	case err != nil:
+		_, reached := errors.AsType[*handshakeError](err)
+		p.failed(nil, err, reached)
+	case cut:
+		c.h2.Close()
+		<-c.h2.Done()
+	default:
+		p.changed()
 	}
-	p.changed()
-	go p.watch(c)
+	signal(p.wake)
 }
 
 // newConn opens a connection with the certificate as it is now.
 func (p *pool) newConn() (*conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	ctx, cancel := context.WithTimeout(p.life, dialTimeout)
 	defer cancel()
-	p.stats.dials.Add(1)
 	cert, err := p.refresh(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if cert.Expired(time.Now()) {
-		return nil, &closedError{sentinel: ErrCertificate, cause: fmt.Errorf("it expired on %s", cert.NotAfter().Format(time.DateOnly))}
+		return nil, fmt.Errorf("%w: it expired on %s", ErrCertificate, cert.NotAfter().Format(time.DateOnly))
 	}
 	shown := cert.TLS()
+	p.stats.dials.Add(1)
 	raw, err := p.dialer.open(ctx, &shown)
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	c := &conn{cert: cert, opened: time.Now()}
 	c.h2 = h2.New(raw, h2.Config{
@@ -162,43 +214,54 @@ func (p *pool) newConn() (*conn, error) {
 // watch takes note of the end of a connection.
 func (p *pool) watch(c *conn) {
 	<-c.h2.Done()
+	is := func(other *conn) bool { return other == c }
 	p.mu.Lock()
-	p.conns = slices.DeleteFunc(slices.Clone(p.conns), func(other *conn) bool { return other == c })
+	p.conns = slices.DeleteFunc(slices.Clone(p.conns), is)
+	p.live = slices.DeleteFunc(slices.Clone(p.live), is)
 	p.mu.Unlock()
-	if e := c.h2.Stats().GoAway; e != nil {
+	if c.h2.Stats().GoAway != nil {
 		p.stats.goAways.Add(1)
 	}
 	err := c.failure()
 	if err != nil {
 		p.log(slog.LevelInfo, "connection ended", "error", err)
 	}
-	if !c.answered.Load() {
-		if err == nil {
-			err = errUnanswered
-		}
-		p.failed(err)
+	p.blame(c)
+	if DispositionOf(err) == FixCertificate {
+		p.refuse(c.cert, err)
 	}
 	signal(p.wake)
 }
 
-// failed notes that no connection could be had: it was not opened, or died before its first answer.
-// That is a matter of the certificate if the service says so, and, after some times, also if it says
-// nothing.
-func (p *pool) failed(err error) {
+// failed notes that no connection could be had: it was not opened, or was reached and ended before its
+// first answer. That is a matter of the certificate if the service says so; if it says nothing time
+// after time, it may be. cert is what it showed, nil for the one in use.
+func (p *pool) failed(cert *Certificate, err error, reached bool) {
+	p.mu.Lock()
+	if p.cut {
+		p.mu.Unlock()
+		return
+	}
+	if cert == nil {
+		cert = p.cert
+	}
+	p.mu.Unlock()
 	p.stats.dialsFailed.Add(1)
 	p.log(slog.LevelWarn, "no connection", "error", err)
+	if DispositionOf(err) == FixCertificate {
+		p.refuse(cert, err)
+		return
+	}
 	p.mu.Lock()
-	silent := p.breaker.failed(time.Now(), err)
+	silent := p.breaker.failed(time.Now(), err, reached)
+	often := p.breaker.failures > 1
 	p.mu.Unlock()
 	switch {
-	case DispositionOf(err) == FixCertificate:
-		p.refuse(err)
 	case silent:
-		p.refuse(fmt.Errorf("%w: %w", ErrNoConnection, err))
-	default:
+		p.refuse(cert, fmt.Errorf("%w: %w", ErrNoConnection, err))
+	case often:
 		p.state.unreachable(err)
 	}
-	signal(p.wake)
 }
 
 // refresh reads the certificate and, if it is another one, takes the connections that show the old
@@ -226,20 +289,31 @@ func (p *pool) refresh(ctx context.Context) (*Certificate, error) {
 	return cert, nil
 }
 
-// closeConns ends all connections, and with them what is still on its way.
-func (p *pool) closeConns() {
+// topic returns that of the certificate, which is read if it has not been yet: once for all who wait.
+func (p *pool) topic(ctx context.Context) (string, error) {
+	if cert := p.certificate(); cert != nil {
+		return cert.Topic(), nil
+	}
+	select {
+	case p.reading <- struct{}{}:
+		defer func() { <-p.reading }()
+	case <-ctx.Done():
+		return "", &TransportError{Err: poll.Cause(ctx)}
+	}
+	cert := p.certificate()
+	if cert == nil {
+		var err error
+		if cert, err = p.refresh(ctx); err != nil {
+			return "", &TransportError{Err: err}
+		}
+	}
+	return cert.Topic(), nil
+}
+
+func (p *pool) certificate() *Certificate {
 	p.mu.Lock()
-	conns := p.conns
-	p.conns = nil
-	waiting := append(p.queue.all(), p.held...)
-	p.held = nil
-	p.mu.Unlock()
-	for _, j := range waiting {
-		p.finish(j, ErrClosed)
-	}
-	for _, c := range conns {
-		c.h2.Close()
-	}
+	defer p.mu.Unlock()
+	return p.cert
 }
 
 func (p *pool) log(level slog.Level, message string, args ...any) {

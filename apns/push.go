@@ -8,6 +8,8 @@ import (
 	"iter"
 	"strings"
 	"time"
+
+	"github.com/applemdm/applemdm/internal/poll"
 )
 
 // Push wakes one device, or one user of it, so that it connects to the server. It carries no command.
@@ -148,7 +150,7 @@ func (c *Client) Push(ctx context.Context, push Push) (string, error) {
 		}
 		return r.ID, nil
 	case <-ctx.Done():
-		return "", &TransportError{Sent: true, Err: context.Cause(ctx)}
+		return "", &TransportError{Sent: true, Err: poll.Cause(ctx)}
 	}
 }
 
@@ -158,7 +160,7 @@ func (c *Client) Push(ctx context.Context, push Push) (string, error) {
 //
 // Nothing happens before the range. Leaving the loop, or the end of ctx, stops it: what was taken
 // from pushes and not yet sent is dropped (with the end of ctx, its results say so), what was sent is
-// not waited for. PushAll then waits for pushes to return.
+// not waited for. PushAll then waits for pushes to return. If pushes panics, so does the range.
 //
 //	for r := range client.PushAll(ctx, pushes) {
 //		switch r.Disposition() {
@@ -183,6 +185,9 @@ func (c *Client) PushAll(ctx context.Context, pushes iter.Seq[Push]) iter.Seq[Re
 // submit checks push and hands it to the pool. Unless there is an error, begin is called before that
 // and finish once when the outcome is there.
 func (c *Client) submit(ctx context.Context, push Push, begin, finish func(*job)) error {
+	if err := poll.Cause(ctx); err != nil {
+		return &TransportError{Err: err}
+	}
 	topic, err := c.pool.topic(ctx)
 	if err != nil {
 		return err
@@ -194,6 +199,7 @@ func (c *Client) submit(ctx context.Context, push Push, begin, finish func(*job)
 	j.ctx, j.push, j.finish = ctx, push, finish
 	now := time.Now()
 	j.deadline = now.Add(c.opts.Timeout)
+	j.patience = min(answerTimeout, c.opts.Timeout/2)
 	expiration := "0"
 	if push.Keep == KeepUntilExpiration {
 		expiration = c.expirations.after(now, cmp.Or(push.Expiration, c.opts.Expiration))

@@ -113,7 +113,7 @@ func (w *stateWatch) refused(err error) {
 	w.set(StateRefused, err)
 }
 
-// unreachable notes that a connection failed. One may; the second in a row is told of.
+// unreachable notes that connections fail, one after the other.
 func (w *stateWatch) unreachable(err error) { w.set(StateUnreachable, err) }
 
 func (w *stateWatch) set(kind StateKind, err error) {

@@ -59,8 +59,8 @@ func (c *Client) Stats() Stats {
 	p.stats.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.Connections = len(p.conns)
-	for _, conn := range p.conns {
+	s.Connections = len(p.live)
+	for _, conn := range p.live {
 		s.InFlight += conn.h2.Stats().InFlight
 	}
 	s.Queued = max(p.open-s.InFlight, 0)

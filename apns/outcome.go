@@ -1,0 +1,178 @@
+package apns
+
+import (
+	"errors"
+	"time"
+
+	"github.com/applemdm/applemdm/internal/h2"
+)
+
+// settle decides what the end of a call means. It runs on the connection's reader, and what it puts
+// into the queue is sent right after, when the connection says that it has changed.
+func (p *pool) settle(j *job) {
+	c := j.conn
+	j.judge()
+	p.stats.count(j)
+	if j.call.Err == nil {
+		p.answered(c, j)
+	} else {
+		p.missed(c, j)
+	}
+	if p.again(c, j) {
+		p.stats.retried.Add(1)
+		p.mu.Lock()
+		p.queue.unpop(j) // it has waited
+		p.mu.Unlock()
+		return
+	}
+	p.finish(j, j.err)
+}
+
+// answered notes that a connection works, and what its answer says of it and of the certificate.
+func (p *pool) answered(c *conn, j *job) {
+	c.answered.Store(true)
+	if c.doubted.Load() {
+		c.doubted.Store(false)
+	}
+	e, refused := j.err.(*Error)
+	switch {
+	case refused && e.Disposition == FixCertificate:
+		p.refuse(c.cert, e)
+		return
+	case refused && e.Disposition == RetryElsewhere:
+		c.h2.Drain()
+	}
+	p.mu.Lock()
+	well := p.breaker.answered(c.opened)
+	p.mu.Unlock()
+	if well {
+		p.state.answered(refused && e.Reason == ReasonBadDeviceToken)
+	}
+}
+
+// missed notes that a push got no answer, and what that says of the connection.
+func (p *pool) missed(c *conn, j *job) {
+	c.missed(j.call.Err)
+	switch {
+	case DispositionOf(j.err) == FixCertificate:
+		p.blame(c)
+		p.refuse(c.cert, j.err.(*TransportError).Err)
+	case !c.answered.Load() && c.h2.Stats().Draining:
+		p.blame(c)
+	}
+}
+
+// maxTries is how often a push is sent at the most.
+const maxTries = 3
+
+// again reports whether a job should be sent once more, at once, elsewhere: a second wake-up does no
+// harm, so everything that got no answer may be. If not because nothing is sent any more, that
+// becomes the outcome.
+func (p *pool) again(c *conn, j *job) bool {
+	if j.err == nil || j.tries >= maxTries || j.over() {
+		return false
+	}
+	_, answered := j.err.(*Error)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch disposition := DispositionOf(j.err); {
+	case disposition == FixCertificate && c.cert == p.cert, answered && disposition != RetryElsewhere && disposition != FixCertificate:
+		return false
+	case errors.Is(j.err, h2.ErrResponseTooLarge):
+		return false
+	}
+	if err := p.stopped(time.Now()); err != nil {
+		if !answered {
+			j.err = err
+		}
+		return false
+	}
+	return true
+}
+
+// over reports whether whoever asked for the push no longer waits for it.
+func (j *job) over() bool { return j.ctx.Err() != nil || time.Now().After(j.deadline) }
+
+// finish hands the outcome of a job to whoever waits for it, and to all who joined it.
+func (p *pool) finish(j *job, err error) {
+	if _, answered := err.(*Error); err != nil && !answered {
+		err = asTransportError(j, err)
+	}
+	j.err = err
+	p.mu.Lock()
+	followers := j.follower
+	j.follower = nil
+	if j.leads {
+		delete(p.leaders, j.hash)
+	}
+	if _, lost := err.(*TransportError); lost && followers != nil && j.over() && p.stopped(time.Now()) == nil {
+		p.inherit(j, followers)
+		followers = nil
+	}
+	if err == nil && p.opts.HoldOff > 0 {
+		p.recent.note(j.hash)
+	}
+	p.open--
+	for f := followers; f != nil; f = f.follower {
+		p.open--
+	}
+	p.rest()
+	p.mu.Unlock()
+
+	id := j.id
+	j.finish(j)
+	for f := followers; f != nil; {
+		next := f.follower
+		f.follower = nil
+		f.id, f.err, f.shared = id, err, true
+		f.finish(f)
+		f = next
+	}
+}
+
+// inherit sends the first of those who joined a job that ended because its own time was over: theirs
+// may not be.
+func (p *pool) inherit(j, heir *job) {
+	heir.leads = j.leads
+	if heir.leads {
+		p.leaders[heir.hash] = heir
+	}
+	p.queue.push(heir)
+	signal(p.wake)
+}
+
+// refuse stops everything: cert, unless it was replaced meanwhile, is not accepted, or something else
+// makes it useless to send. What waits gets cause as its outcome, and so does what is sent within the
+// next while.
+func (p *pool) refuse(cert *Certificate, cause error) {
+	p.mu.Lock()
+	if cert != p.cert || p.cut {
+		p.mu.Unlock()
+		signal(p.wake)
+		return
+	}
+	p.breaker.refuse(time.Now(), cause)
+	conns := p.conns
+	p.conns = nil
+	jobs := p.waiting()
+	p.mu.Unlock()
+	p.state.refused(cause)
+	for _, c := range conns {
+		c.h2.Drain()
+	}
+	for _, j := range jobs {
+		p.finish(j, &TransportError{Err: cause})
+	}
+}
+
+// blame notes, once, that a connection ended before its first answer.
+func (p *pool) blame(c *conn) {
+	if c.answered.Load() || !c.blamed.CompareAndSwap(false, true) {
+		return
+	}
+	err := c.failure()
+	if err == nil {
+		err = errUnanswered
+	}
+	p.failed(c.cert, err, true)
+}
