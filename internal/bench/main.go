@@ -1,12 +1,19 @@
 // Command bench measures this SDK and its peers in one run, on one machine, and prints ratios.
 //
-//	go run . dep
+//	go run . dep   # the Device Assignment client, and nanodep
+//	go run . apns  # the push client, and apns2, nanopush, net/http and h2load
+//	go run . all
 //
 // Each line is a figure: its name, ours, the peer's, and how many times better ours is. Figures of
 // different runs or machines must not be compared; the ratios of one run may.
+//
+// apns needs nghttpd and h2load (apt-get install nghttp2-server nghttp2-client). With BENCH_PROFILE
+// set to the beginning of a path it also writes profiles there, one of the processor and one of
+// allocations for each client.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -37,27 +44,37 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("what to measure? dep")
+		return errors.New("what to measure? dep, apns or all")
 	}
 	switch args[0] {
 	case "dep":
 		return report(depFigures)
+	case "apns":
+		return report(apnsFigures)
+	case "all":
+		return report(depFigures, apnsFigures)
 	case "serve-dep", "walk-dep": // by depFigures itself, as processes of their own
 		return depChild(args)
+	case "serve-apns", "push-apns": // by apnsFigures itself, likewise
+		return apnsChild(args[0])
 	}
-	return fmt.Errorf("nothing named %q to measure; there is: dep", args[0])
+	return fmt.Errorf("nothing named %q to measure; there is: dep, apns, all", args[0])
 }
 
 // report measures and prints.
-func report(measure func() ([]figure, error)) error {
-	figures, err := measure()
-	if err != nil {
-		return err
+func report(measures ...func() ([]figure, error)) error {
+	var figures []figure
+	for _, measure := range measures {
+		more, err := measure()
+		if err != nil {
+			return err
+		}
+		figures = append(figures, more...)
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "name\tours\tpeer\tratio\t")
 	for _, f := range figures {
-		fmt.Fprintf(w, "%s (%s)\t%.1f\t%.1f\t%.1f\t\n", f.name, f.unit, f.ours, f.peer, f.ratio())
+		fmt.Fprintf(w, "%s (%s)\t%.1f\t%.1f\t%.2f\t\n", f.name, f.unit, f.ours, f.peer, f.ratio())
 	}
 	return w.Flush()
 }

@@ -13,6 +13,7 @@ type cost struct {
 	wall      time.Duration
 	cpu       time.Duration // of the whole process, the garbage collector included
 	allocated uint64        // bytes
+	objects   uint64        // allocated
 }
 
 // measure runs work and returns what it took.
@@ -25,6 +26,7 @@ func measure(work func() error) (cost, error) {
 	c := cost{wall: time.Since(start), cpu: cpuTime() - used}
 	runtime.ReadMemStats(&after)
 	c.allocated = after.TotalAlloc - before.TotalAlloc
+	c.objects = after.Mallocs - before.Mallocs
 	return c, err
 }
 
@@ -52,6 +54,7 @@ func best(times int, work func() error) (cost, error) {
 		least.wall = min(least.wall, c.wall)
 		least.cpu = min(least.cpu, c.cpu)
 		least.allocated = min(least.allocated, c.allocated)
+		least.objects = min(least.objects, c.objects)
 	}
 	return least, nil
 }
