@@ -119,6 +119,10 @@ func statusText(status int) string {
 	return strconv.Itoa(status)
 }
 
+// continuations is how many CONTINUATION frames Continued makes. More than eight are an attack to
+// some clients.
+const continuations = 4
+
 // writeBlock writes the header block in hbuf.
 func (c *conn) writeBlock(id uint32, end bool, f *Fault) {
 	block := c.hbuf.Bytes()
@@ -135,11 +139,12 @@ func (c *conn) writeBlock(id uint32, end bool, f *Fault) {
 	}
 	p.EndHeaders = len(rest) == 0
 	c.must(c.fr.WriteHeaders(p))
+	most := c.maxFrame
+	if f.is(Continued) {
+		most = (len(rest) + continuations - 1) / continuations
+	}
 	for len(rest) > 0 {
-		n := min(len(rest), c.maxFrame)
-		if f.is(Continued) {
-			n = 1
-		}
+		n := min(len(rest), most)
 		c.must(c.fr.WriteContinuation(id, n == len(rest), rest[:n]))
 		rest = rest[n:]
 	}

@@ -4,6 +4,8 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -149,9 +151,13 @@ func TestForeignCAList(t *testing.T) {
 // The server has a certificate for any name, and for the address of its port.
 func TestServerCertificate(t *testing.T) {
 	srv := start(t, &Options{})
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(srv.RootCAsPEM()) {
+		t.Error("no certificate in RootCAsPEM")
+	}
 	for _, name := range []string{"api.push.apple.com", "api.development.push.apple.com", "127.0.0.1", "localhost"} {
 		config := clientTLS(srv)
-		config.ServerName = name
+		config.ServerName, config.RootCAs = name, roots
 		if _, err := dialTLS(t, srv, config); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -161,6 +167,19 @@ func TestServerCertificate(t *testing.T) {
 	if _, err := dialTLS(t, srv, config); err == nil {
 		t.Error("the server is trusted without its authority")
 	}
+}
+
+func TestAddr(t *testing.T) {
+	srv := start(t, &Options{Addr: "localhost:0"})
+	if srv.URL != "https://"+srv.Addr || !strings.HasSuffix(srv.Addr, fmt.Sprint(":", srv.listener.Addr().(*net.TCPAddr).Port)) {
+		t.Errorf("URL = %s, Addr = %s", srv.URL, srv.Addr)
+	}
+	defer func() {
+		if text, _ := recover().(string); !strings.Contains(text, "listen") {
+			t.Errorf("panic = %q", text)
+		}
+	}()
+	NewServer(&Options{Addr: srv.Addr}) // is taken
 }
 
 func TestImpossibleCertificatePanics(t *testing.T) {

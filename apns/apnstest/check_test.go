@@ -26,9 +26,10 @@ func TestChecks(t *testing.T) {
 	const body = `{"mdm":"` + magic + `"}`
 	const bad = `400 {"reason":"`
 	field := func(name, value string) []string { return with(good(), name, value) }
-	lax, strict := &Options{InMemory: true}, &Options{InMemory: true, RequireTopic: true, RefuseOtherTypes: true, RefuseBadPayloads: true}
+	lax := start(t, nil)
+	strict := start(t, &Options{InMemory: true, RequireTopic: true, RefuseOtherTypes: true, RefuseBadPayloads: true})
 	for name, test := range map[string]struct {
-		opts       *Options
+		srv        *Server
 		fields     []string
 		body, want string
 		violation  string // "" is none
@@ -84,11 +85,11 @@ func TestChecks(t *testing.T) {
 		"duplicate members":  {lax, good(), `{"mdm":"a","mdm":"b"}`, "200", "no JSON object"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv := start(t, test.opts)
-			if got := dialRaw(t, srv).hello().reply(test.fields, test.body); got != test.want {
+			test.srv.ResetReceived()
+			if got := dialRaw(t, test.srv).hello().reply(test.fields, test.body); got != test.want {
 				t.Errorf("answer = %s, want %s", got, test.want)
 			}
-			checkViolation(t, srv, test.violation)
+			checkViolation(t, test.srv, test.violation)
 		})
 	}
 }

@@ -38,8 +38,8 @@ const (
 	// Padded answers rightly with padding in HEADERS and DATA. Processed.
 	Padded
 
-	// Continued answers rightly with the header block split into HEADERS and CONTINUATION frames of
-	// one byte each. Processed.
+	// Continued answers rightly with the header block split into one byte in HEADERS and the rest in
+	// four CONTINUATION frames. Processed.
 	Continued
 
 	// SplitBody answers rightly with DATA frames of one byte each, empty ones between. Processed.

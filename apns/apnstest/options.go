@@ -11,6 +11,9 @@ type Options struct {
 	// InMemory makes a server without a port, to be reached by [Server.Dial] only.
 	InMemory bool
 
+	// Addr is where to listen, host:port; empty is a free port of 127.0.0.1.
+	Addr string
+
 	// TLSVersion is the only version spoken, tls.VersionTLS12 or tls.VersionTLS13; 0 is both.
 	TLSVersion uint16
 
@@ -114,6 +117,9 @@ func (o *Options) withDefaults() Options {
 	var opts Options
 	if o != nil {
 		opts = *o
+	}
+	if opts.Addr == "" {
+		opts.Addr = "127.0.0.1:0"
 	}
 	if opts.MaxStreams == 0 {
 		opts.MaxStreams = defaultMaxStreams

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"os"
@@ -38,8 +39,8 @@ type Server struct {
 	pushes  ring[Push]
 }
 
-// NewServer starts a simulator that knows no tokens. It panics when the system grants no loopback
-// port. A server in memory for use in a synctest bubble has to be made, dialled and closed in it.
+// NewServer starts a simulator that knows no tokens. It panics when the address to listen on
+// cannot be had. A server in memory for use in a synctest bubble has to be made, dialled and closed in it.
 func NewServer(opts *Options) *Server {
 	s := &Server{
 		opts:    opts.withDefaults(),
@@ -55,7 +56,7 @@ func NewServer(opts *Options) *Server {
 	s.Addr = "api.push.apple.com:443"
 	s.URL = "https://api.push.apple.com"
 	if !s.opts.InMemory {
-		s.listener = must(net.Listen("tcp", "127.0.0.1:0"))
+		s.listener = must(net.Listen("tcp", s.opts.Addr))
 		s.Addr = s.listener.Addr().String()
 		s.URL = "https://" + s.Addr
 		s.running.Go(s.accept)
@@ -66,6 +67,11 @@ func NewServer(opts *Options) *Server {
 // RootCAs returns the pool that a client must trust. The server presents a certificate of that
 // authority for whatever host the client names.
 func (s *Server) RootCAs() *x509.CertPool { return s.leaves.ca.pool() }
+
+// RootCAsPEM returns the same authority in PEM, for clients in other languages.
+func (s *Server) RootCAsPEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.leaves.ca.cert.Raw})
+}
 
 // Dial connects in memory, whatever address is asked for. It fits a DialContext of package
 // net/http; TLS is the caller's part. It fails with ECONNREFUSED after Close.

@@ -20,14 +20,18 @@ type leaves struct {
 	known map[string]*tls.Certificate
 }
 
-// certificate is a tls.Config.GetCertificate. Clients that name no host dialled an address.
+// certificate is a tls.Config.GetCertificate. Clients that name no host have dialled an address.
 func (l *leaves) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	host := hello.ServerName
+	if tcp, ok := hello.Conn.LocalAddr().(*net.TCPAddr); ok && host == "" {
+		host = tcp.IP.String()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	leaf := l.known[hello.ServerName]
+	leaf := l.known[host]
 	if leaf == nil {
-		leaf = l.issue(hello.ServerName)
-		l.known[hello.ServerName] = leaf
+		leaf = l.issue(host)
+		l.known[host] = leaf
 	}
 	return leaf, nil
 }
@@ -37,13 +41,14 @@ func (l *leaves) issue(host string) *tls.Certificate {
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "api.push.apple.com"},
 		DNSNames:    []string{"api.push.apple.com", "localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		NotBefore:   from,
 		NotAfter:    to,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	if host != "" {
+	if ip := net.ParseIP(host); ip != nil {
+		template.IPAddresses = []net.IP{ip}
+	} else if host != "" {
 		template.DNSNames = append(template.DNSNames, host)
 	}
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
