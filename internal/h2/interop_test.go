@@ -10,18 +10,17 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2/hpack"
 )
 
 // The tests of this file need nghttpd (nghttp2-server) and node, and fail without them:
@@ -73,7 +72,8 @@ func freePort(t testing.TB) string {
 	return port
 }
 
-// run starts a server program, which the end of the test ends, and connects to it.
+// run starts a server program, which the end of the test ends, and connects to it. A program that
+// is missing fails the test.
 func run(t testing.TB, port, program string, args ...string) net.Conn {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -100,13 +100,6 @@ func nghttpd(t testing.TB, options ...string) net.Conn {
 	t.Helper()
 	dir := t.TempDir()
 	cert, key := keyPair(t, dir)
-	device := filepath.Join(dir, "3", "device")
-	if err := os.MkdirAll(device, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(device, "ab"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	port := freePort(t)
 	args := append(options, "--htdocs="+dir, "--address=127.0.0.1", port, key, cert)
 	return run(t, port, "nghttpd", args...)
@@ -122,56 +115,118 @@ func cpu() time.Duration {
 func BenchmarkNghttpd(b *testing.B) {
 	for _, flight := range []int{1, 100, 500} {
 		b.Run(fmt.Sprintf("flight=%d", flight), func(b *testing.B) {
-			c := New(nghttpd(b, "--max-concurrent-streams=1000"), Config{EarlyStreams: flight})
+			c := New(nghttpd(b, "--max-concurrent-streams=1000", "--echo-upload"), Config{EarlyStreams: flight})
 			defer c.Close()
-			var left atomic.Int64
-			left.Store(int64(b.N))
-			done := make(chan struct{}, flight)
-			begin := func(call *Call) {
-				if left.Add(-1) < 0 {
-					done <- struct{}{}
-					return
-				}
-				if err := c.Start(call); err != nil {
-					b.Error(err)
-					done <- struct{}{}
-				}
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
 			used := cpu()
-			for range flight {
-				begin(&Call{
-					Fields:   pushFields("ab"),
-					Body:     []byte(`{"mdm":"8B16D295-AB2C-4E0B-9B7A-0123456789AB"}`),
-					Deadline: time.Now().Add(time.Minute),
-					Done: func(call *Call) {
-						if call.Err != nil || call.Status != 200 {
-							b.Error(call.Status, call.Err)
-						}
-						begin(call)
-					},
-				})
-			}
-			for range flight {
-				<-done
-			}
+			keepInFlight(b, c, flight)
 			b.ReportMetric(float64(cpu()-used)/float64(b.N)/1e3, "cpu-µs/op")
-			b.ReportMetric(float64(c.Stats().Writes)/float64(b.N), "writes/op")
 		})
 	}
 }
 
-func pushFields(token string) []hpack.HeaderField {
-	return []hpack.HeaderField{
-		{Name: ":method", Value: "POST"},
-		{Name: ":scheme", Value: "https"},
-		{Name: ":authority", Value: "api.push.apple.com"},
-		{Name: ":path", Value: "/3/device/" + token, Sensitive: true},
-		{Name: "apns-topic", Value: "com.apple.mgmt.External.8b16d295-ab2c-4e0b-9b7a-0123456789ab"},
-		{Name: "apns-push-type", Value: "mdm"},
-		{Name: "apns-priority", Value: "10"},
-		{Name: "apns-expiration", Value: "1796000000"},
-		{Name: "apns-id", Value: "0cf2e1a4-4f3e-4b8e-9d0c-5a1d2f3b4c5d", Sensitive: true},
+func TestNghttpd(t *testing.T) {
+	for _, options := range [][]string{
+		nil,
+		{"--padding=200"},
+		{"--max-concurrent-streams=1"},
+		{"--header-table-size=0", "--encoder-header-table-size=0"},
+		{"--header-table-size=64"},
+		{"--window-bits=1", "--connection-window-bits=16"},
+		{"--trailer=sum: 1", "--no-content-length"},
+	} {
+		t.Run(strings.Join(options, " "), func(t *testing.T) {
+			conn := nghttpd(t, append(options, "--echo-upload")...)
+			c := pushes(t, conn, 3000,
+				func(i int, call *Call) { call.Body = fmt.Append(nil, "body ", i) },
+				func(i int, call *Call) {
+					if call.Err != nil || call.Status != 200 || string(call.ResponseBody) != fmt.Sprint("body ", i) {
+						t.Errorf("call %d: %v, %d %q", i, call.Err, call.Status, call.ResponseBody)
+					}
+				})
+			c.Drain()
+			<-c.Done()
+			if c.Err() != ErrClosed {
+				t.Error(c.Err())
+			}
+		})
 	}
+}
+
+// nodeServer connects to testdata/server.js.
+func nodeServer(t *testing.T) net.Conn {
+	t.Helper()
+	cert, key := keyPair(t, t.TempDir())
+	port := freePort(t)
+	return run(t, port, "node", filepath.Join("testdata", "server.js"), port, key, cert)
+}
+
+// get makes one call and waits for its end.
+func get(t *testing.T, c *Conn, path, body string, timeout time.Duration) *Call {
+	t.Helper()
+	done := make(chan struct{})
+	call := &Call{Fields: request(path), Body: []byte(body), Deadline: time.Now().Add(timeout), Done: func(*Call) { close(done) }}
+	for {
+		err := c.Start(call)
+		if err == nil {
+			break
+		}
+		if err != ErrNoRoom || time.Now().After(call.Deadline) {
+			t.Fatalf("%s: %v", path, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	<-done
+	return call
+}
+
+func TestNode(t *testing.T) {
+	c := New(nodeServer(t), Config{})
+	for _, tc := range []struct {
+		path   string
+		status int
+	}{{"/plain", 200}, {"/interim", 200}, {"/push", 200}, {"/ping", 204}, {"/trailer", 200}} {
+		call := get(t, c, tc.path, "hello", 10*time.Second)
+		if call.Err != nil || call.Status != tc.status || tc.status == 200 && string(call.ResponseBody) != "hello" {
+			t.Errorf("%s: %v, %d %q", tc.path, call.Err, call.Status, call.ResponseBody)
+		}
+		if tc.path == "/trailer" && (len(call.Trailer) != 1 || call.Trailer[0].Value != "5") {
+			t.Errorf("trailer %v", call.Trailer)
+		}
+	}
+	if call := get(t, c, "/refused", "", 10*time.Second); !Unprocessed(call.Err) {
+		t.Errorf("refused: %v", call.Err)
+	}
+	if call := get(t, c, "/silent", "", 300*time.Millisecond); !errors.Is(call.Err, ErrTimeout) {
+		t.Errorf("silent: %v", call.Err)
+	}
+	for range 20 {
+		if call := get(t, c, "/one", "", 10*time.Second); call.Status != 400 {
+			t.Errorf("one: %v", call.Err)
+		}
+		if call := get(t, c, "/all", "", 10*time.Second); call.Status != 200 {
+			t.Errorf("all: %v", call.Err)
+		}
+	}
+	if call := get(t, c, "/window", strings.Repeat("x", 5000), 10*time.Second); call.Err != nil || len(call.ResponseBody) != 5000 {
+		t.Errorf("window: %v, %d bytes", call.Err, len(call.ResponseBody))
+	}
+	if call := get(t, c, "/goaway", "", 10*time.Second); call.Err != nil || call.Status != 200 {
+		t.Errorf("goaway: %v", call.Err)
+	}
+	<-c.Done()
+	if e, ok := errors.AsType[*GoAwayError](c.Err()); !ok || string(e.Debug) != `{"reason":"Shutdown"}` {
+		t.Error(c.Err())
+	}
+}
+
+func TestNodeBulk(t *testing.T) {
+	c := pushes(t, nodeServer(t), 3000,
+		func(i int, call *Call) { call.Body = fmt.Append(nil, i) },
+		func(i int, call *Call) {
+			if call.Err != nil || string(call.ResponseBody) != fmt.Sprint(i) || call.Header("x-path") != fmt.Sprint("/3/device/", i) {
+				t.Errorf("call %d: %v, %d %q", i, call.Err, call.Status, call.ResponseBody)
+			}
+		})
+	_ = c.Close()
+	<-c.Done()
 }
