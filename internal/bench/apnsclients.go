@@ -146,6 +146,7 @@ func startAPNs2(t *apnsTask, d *dialer) (apnsPusher, error) {
 	}
 	client := apns2.NewClient(config.Certificates[0])
 	client.Host = "https://" + t.Site.Address
+	//lint:ignore SA1019 it is what apns2 uses
 	client.HTTPClient.Transport.(*http2.Transport).TLSClientConfig.RootCAs = config.RootCAs
 	return workers(t.InFlight, func(target apns.Target) error {
 		answer, err := client.Push(&apns2.Notification{
