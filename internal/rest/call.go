@@ -67,6 +67,7 @@ type call struct {
 	everSent bool         // an attempt may have reached the service
 
 	response *Response // of the last attempt; nil if it got none
+	verdict  int       // the status that response stands for
 	err      error     // of the last attempt
 	pause    time.Duration
 }
@@ -139,10 +140,14 @@ func (c *call) prepare(req *http.Request) error {
 // takeTurn waits for the limiter, which refuses at once when the turn would come after the
 // deadline. Nothing has its turn after the end of ctx, so that what is not sent is known to be.
 func (c *call) takeTurn(ctx context.Context) error {
-	if c.engine.Limiter == nil {
+	wait := c.engine.Turn
+	if wait == nil && c.engine.Limiter != nil {
+		wait = c.engine.Limiter.Wait
+	}
+	if wait == nil {
 		return ctx.Err()
 	}
-	err := c.engine.Limiter.Wait(ctx)
+	err := wait(ctx)
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	}
@@ -165,6 +170,7 @@ func (c *call) observe(ctx context.Context, resp *http.Response, err error) (boo
 	if err == nil {
 		c.response, c.err = c.read(resp)
 	}
+	c.verdict = c.judge()
 	again := c.attempts < c.engine.Retry.Tries && ctx.Err() == nil && c.worthRepeating(ctx)
 	c.pause = 0
 	if again {
@@ -214,6 +220,17 @@ func (c *call) read(resp *http.Response) (*Response, error) {
 	}, nil
 }
 
+// judge returns the status that the answer stands for, or 0 if there is none.
+func (c *call) judge() int {
+	switch {
+	case c.response == nil:
+		return 0
+	case c.engine.Judge == nil:
+		return c.response.Status
+	}
+	return c.engine.Judge(c.response)
+}
+
 // worthRepeating decides by what happened, without regard to how often or how long.
 func (c *call) worthRepeating(ctx context.Context) bool {
 	if c.err != nil {
@@ -223,7 +240,7 @@ func (c *call) worthRepeating(ctx context.Context) bool {
 		temporary, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, c.err)
 		return temporary && (c.req.Repeatable || c.line.Load() == unsent)
 	}
-	switch status := c.response.Status; {
+	switch status := c.verdict; {
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
 		return true
 	case status >= 500 && status != http.StatusNotImplemented:
@@ -242,7 +259,7 @@ func (c *call) report(ctx context.Context) {
 	if c.response != nil {
 		a.Status, a.RequestID, a.Bytes = c.response.Status, c.response.RequestID, len(c.response.Body)
 	}
-	if a.Err != nil || a.Status >= 400 {
+	if a.Err != nil || c.verdict >= 400 {
 		level = slog.LevelWarn
 	}
 	if c.engine.Trace != nil {

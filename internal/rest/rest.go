@@ -39,6 +39,14 @@ type Config struct {
 
 	// RequestIDHeader names the header in which the service numbers its answers.
 	RequestIDHeader string
+
+	// Turn, if set, is waited for before each attempt, in the place of Limiter.
+	Turn func(context.Context) error
+
+	// Judge, if set, is shown each answer and returns the status that it stands for, which decides
+	// whether the call is repeated: some services tell of failures in answers of status 200. It must
+	// be quick, and must not keep the answer.
+	Judge func(*Response) int
 }
 
 // Engine sends requests to one service. It is safe for concurrent use.
