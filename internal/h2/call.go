@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"fmt"
 	"time"
 
 	"golang.org/x/net/http2/hpack"
@@ -55,6 +56,16 @@ const (
 	callOpen                      // in Conn.streams
 	callAnswered                  // as callOpen, and the final header of the answer is there
 )
+
+// Format writes how the call ended, whatever the verb. What it asks for stays out of logs: for APNs
+// that is a device token and a secret.
+func (c *Call) Format(f fmt.State, _ rune) {
+	if c.Err != nil {
+		fmt.Fprintf(f, "call: %v", c.Err)
+		return
+	}
+	fmt.Fprintf(f, "call: status %d", c.Status)
+}
 
 // Header returns the value of the first field of the answer with that name (in lower case), or "".
 func (c *Call) Header(name string) string {

@@ -26,7 +26,8 @@ type Config struct {
 	MaxResponseBody int
 	// OnChange is called after something changed that a pool of connections looks at: room grew or
 	// shrank by other means than Start, the connection drains, is closed. It must be cheap, may be
-	// called on several goroutines at a time, and is never called with a lock held.
+	// called on several goroutines at a time and before New has returned, and is never called with
+	// a lock held.
 	OnChange func()
 }
 

@@ -17,8 +17,9 @@ var (
 	// [Conn.Drain], after a GOAWAY, and when the stream ids are used up. Nothing was sent.
 	ErrDraining = errors.New("h2: the connection takes no new calls")
 
-	// ErrClosed is returned by [Conn.Start] on a connection that is closed or lost, with nothing
-	// sent, and is the error of the calls that [Conn.Close] cuts off.
+	// ErrClosed is in the error of [Conn.Start] on a connection that is closed or lost, with
+	// nothing sent (ask errors.Is, then Unprocessed), and is the error of the calls that
+	// [Conn.Close] cuts off.
 	ErrClosed = errors.New("h2: the connection is closed")
 
 	// ErrFieldsTooLarge is returned by [Conn.Start] when the server has announced that it takes

@@ -14,9 +14,14 @@ type flood struct {
 	since time.Time
 }
 
+// useful takes one frame off the count: it brought data, or let data go.
+func (f *flood) useful() { f.count = max(f.count-1, 0) }
+
+func (f *flood) reset() { f.count = 0 }
+
 // check counts a frame.
 func (f *flood) check(now time.Time) error {
-	if f.count <= 0 || now.Sub(f.since) > floodWindow {
+	if f.count == 0 || now.Sub(f.since) > floodWindow {
 		f.count, f.since = 0, now
 	}
 	if f.count++; f.count > floodLimit {

@@ -35,6 +35,7 @@ func (c *Conn) sendSome(call *Call) bool {
 		call.sendWindow -= n
 		c.out.b = appendData(c.out.b, call.id, part, len(call.unsent) == 0)
 		c.stats.FramesOut++
+		c.flood.useful()
 	}
 	return true
 }

@@ -176,3 +176,23 @@ func TestWindowOfEndedCallsIsGivenBack(t *testing.T) {
 		}
 	})
 }
+
+// A large body against small windows takes many WINDOW_UPDATEs, which are no flood.
+func TestBodyThroughATinyWindow(t *testing.T) {
+	script(t, many, func(c *Conn, p *peer, l *ledger) {
+		p.greet(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1})
+		synctest.Wait()
+		call := l.start("/a", strings.Repeat("x", floodLimit+100))
+		p.want("HEADERS 1 :path=/a", "DATA 1 x")
+		for range floodLimit + 98 {
+			p.must(p.fr.WriteWindowUpdate(1, 1))
+			p.want("DATA 1 x")
+		}
+		p.must(p.fr.WriteWindowUpdate(1, 1))
+		p.want("DATA 1 end x")
+		p.ok(1)
+		if l.ended(call); call.Err != nil {
+			t.Error(call.Err)
+		}
+	})
+}

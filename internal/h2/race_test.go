@@ -88,7 +88,7 @@ func TestRace(t *testing.T) {
 	for seed := range uint64(4) {
 		client, server := memhttp.Pipe("client", "server")
 		wild := newWildServer(server, seed)
-		go wild.serve(1500)
+		go wild.serve(800)
 		changed := make(chan struct{}, 1)
 		c := New(client, Config{EarlyStreams: 5, PingAfter: 5 * time.Millisecond, PingTimeout: 10 * time.Second,
 			OnChange: func() {

@@ -179,7 +179,7 @@ func (c *Conn) onData(h frameHeader, p []byte) error {
 		return nil
 	}
 	if len(data) > 0 {
-		c.flood.count--
+		c.flood.useful()
 	}
 	call.ResponseBody = append(call.ResponseBody, data...)
 	if end {
