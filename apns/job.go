@@ -129,7 +129,12 @@ type expirations struct {
 
 func (e *expirations) after(now time.Time, keep time.Duration) string {
 	const minute = 60
-	moment := (now.Add(keep).Unix() + minute - 1) / minute * minute
+	until := now.Add(keep)
+	moment := until.Unix()
+	if until.Nanosecond() > 0 {
+		moment++
+	}
+	moment = (moment + minute - 1) / minute * minute
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.moment != moment || e.text == "" {

@@ -36,7 +36,7 @@ func (p *pool) run() {
 		over := p.closed && p.open == 0
 		jobs, why := p.doomed(now)
 		p.releaseHeld(now)
-		p.dropWorn(now)
+		worn := p.takeWorn(now)
 		if p.wantsConn(now) {
 			p.dialing = true
 			p.work.Go(p.dial)
@@ -44,6 +44,9 @@ func (p *pool) run() {
 		pause := p.pause(now)
 		p.mu.Unlock()
 
+		for _, c := range worn {
+			c.h2.Drain() // calls back, so not under the lock
+		}
 		for _, j := range jobs {
 			p.finish(j, why)
 		}
@@ -114,18 +117,20 @@ func (p *pool) releaseHeld(now time.Time) {
 	p.held = slices.Delete(p.held, 0, n)
 }
 
-// dropWorn takes connections out of use that have ended, are too old, no longer answer, or show a
-// certificate that was replaced.
-func (p *pool) dropWorn(now time.Time) {
+// takeWorn takes connections out of use that have ended, are too old, no longer answer, or show a
+// certificate that was replaced. What is on its way on them may finish.
+func (p *pool) takeWorn(now time.Time) []*conn {
+	var worn []*conn
 	p.conns = slices.DeleteFunc(slices.Clone(p.conns), func(c *conn) bool {
 		stats := c.h2.Stats()
 		c.review(stats)
-		worn := now.Sub(c.opened) > p.opts.MaxConnAge || stats.MissedInRow >= maxMissed || c.cert != p.cert
-		if worn {
-			c.h2.Drain()
+		if now.Sub(c.opened) > p.opts.MaxConnAge || stats.MissedInRow >= maxMissed || c.cert != p.cert || stats.Draining {
+			worn = append(worn, c)
+			return true
 		}
-		return worn || stats.Draining
+		return false
 	})
+	return worn
 }
 
 // wantsConn reports whether another connection should be opened now: if there is none of use, or if

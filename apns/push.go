@@ -69,6 +69,8 @@ func (p *Push) check(topic string) error {
 		return &InputError{Field: "Push.Topic", Rule: fmt.Sprintf("is %q, but the push certificate is for %q", p.Topic, topic)}
 	case p.Expiration < 0 || p.Expiration > maxExpiration:
 		return &InputError{Field: "Push.Expiration", Rule: "must be between 0 and 30 days"}
+	case p.Keep != KeepUntilExpiration && p.Keep != KeepNot:
+		return &InputError{Field: "Push.Keep", Rule: "must be KeepUntilExpiration or KeepNot"}
 	case p.Keep == KeepNot && p.Expiration != 0:
 		return &InputError{Field: "Push.Expiration", Rule: "must be 0 for a push that is not kept"}
 	case p.Priority != 0 && p.Priority != PriorityImmediate && p.Priority != PriorityConserving && p.Priority != PriorityNeverWake:
