@@ -202,8 +202,10 @@ func (c *conn) badFrame(err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e, ok := errors.AsType[http2.StreamError](err); ok {
-		c.violation("stream %d: %v", e.StreamID, err)
-		c.resetStream(e.StreamID, e.Code)
+		if !c.silent && !c.ending {
+			c.violation("stream %d: %v", e.StreamID, err)
+			c.resetStream(e.StreamID, e.Code)
+		}
 		return true
 	}
 	if e, ok := errors.AsType[http2.ConnectionError](err); ok {

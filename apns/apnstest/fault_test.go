@@ -198,7 +198,8 @@ func TestSilenceIsComplete(t *testing.T) {
 			synctest.Wait()
 			c.try(c.fr.WritePing(false, [8]byte{}))
 			c.try(c.fr.WriteSettings())
-			srv.GoAway("") // does not get through either
+			c.try(c.fr.WriteRawFrame(8, 0, 1, make([]byte, 4))) // would be answered RST_STREAM
+			srv.GoAway("")                                      // does not get through either
 			c.want("silence")
 			other := dialRaw(t, srv).hello()
 			other.goodPush()

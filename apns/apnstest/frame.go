@@ -1,6 +1,8 @@
 package apnstest
 
 import (
+	"math"
+
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 )
@@ -210,15 +212,26 @@ func (c *conn) onPing(f *http2.PingFrame) {
 }
 
 func (c *conn) onWindowUpdate(f *http2.WindowUpdateFrame) {
-	if f.StreamID != 0 {
-		if st := c.streams[f.StreamID]; st != nil {
-			st.window += int64(f.Increment)
-			c.pump(st)
+	if f.StreamID == 0 {
+		c.window += int64(f.Increment)
+		if c.window > math.MaxInt32 {
+			c.connError(http2.ErrCodeFlowControl, "the window of the connection is larger than 2^31-1")
+			return
 		}
+		c.pumpAll()
 		return
 	}
-	c.window += int64(f.Increment)
-	c.pumpAll()
+	st := c.streams[f.StreamID]
+	if st == nil {
+		return
+	}
+	st.window += int64(f.Increment)
+	if st.window > math.MaxInt32 {
+		c.violation("stream %d: a window larger than 2^31-1", st.id)
+		c.resetStream(st.id, http2.ErrCodeFlowControl)
+		return
+	}
+	c.pump(st)
 }
 
 func (c *conn) onReset(f *http2.RSTStreamFrame) {

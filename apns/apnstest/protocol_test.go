@@ -27,6 +27,8 @@ func TestProtocolErrors(t *testing.T) {
 		"bad frame size":   {func(c *raw) { c.try(c.fr.WriteRawFrame(4, 0, 0, []byte{0, 5, 0, 0, 0, 1})) }, "goaway 1 PROTOCOL_ERROR"},
 		"lone CONT":        {func(c *raw) { c.try(c.fr.WriteContinuation(3, true, nil)) }, "goaway 1 PROTOCOL_ERROR"},
 		"window overrun":   {func(c *raw) { c.headers(good(), false); c.flood(3) }, "goaway 3 FLOW_CONTROL_ERROR"},
+		"window overflow":  {func(c *raw) { c.try(c.fr.WriteWindowUpdate(0, 1<<31-65535)) }, "goaway 1 FLOW_CONTROL_ERROR"},
+		"stream overflow":  {func(c *raw) { c.headers(good(), false); c.try(c.fr.WriteWindowUpdate(3, 1<<31-65535)) }, "reset 3 FLOW_CONTROL_ERROR"},
 		"window increment": {func(c *raw) { c.headers(good(), false); c.try(c.fr.WriteRawFrame(8, 0, 3, make([]byte, 4))) }, "reset 3 PROTOCOL_ERROR"},
 	} {
 		t.Run(name, func(t *testing.T) {
