@@ -1,0 +1,335 @@
+package vpptest
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	jsonType = "application/json"
+	base2    = "/mdm/v2" // of version 2
+)
+
+// call is one request on its way through the service.
+type call struct {
+	s     *Server
+	r     *http.Request
+	body  []byte
+	query url.Values
+	path  string // below the base of its API
+	now   time.Time
+	tok   *token
+	loc   *Location // whose token it is; nil without one
+}
+
+// object is a JSON object that is put together here.
+type object map[string]any
+
+// reply is what a service answers.
+type reply struct {
+	status int
+	header map[string]string
+	body   []byte
+}
+
+// endpoint is one method of one path of version 2. run is called under Server.mu.
+type endpoint struct {
+	run   func(c *call) *reply
+	open  bool     // needs no token
+	write bool     // not for tokens that only read
+	list  listKind // how it is paged
+	query []string // the parameters that exist
+}
+
+type listKind int
+
+const (
+	noList listKind = iota
+	pageList
+	cursorList
+)
+
+func routes() map[string]map[string]endpoint {
+	get := func(run func(*call) *reply, list listKind, query ...string) endpoint {
+		return endpoint{run: run, list: list, query: query}
+	}
+	post := func(run func(*call) *reply) endpoint { return endpoint{run: run, write: true} }
+	return map[string]map[string]endpoint{
+		"/service/config": {"GET": {run: serviceConfig, open: true}},
+		"/client/config":  {"GET": get(clientConfig, noList), "POST": post(setClientConfig)},
+		"/assets": {"GET": get(listAssets, pageList, "pageIndex", "adamId", "productType", "pricingParam",
+			"revocable", "deviceAssignable", "minAvailableCount", "maxAvailableCount", "minAssignedCount",
+			"maxAssignedCount", "unlimited")},
+		"/assignments": {"GET": get(listAssignments, pageList, "pageIndex", "adamId", "clientUserId",
+			"serialNumber", "pricingParam", "excludeInactiveUsers", "includeUserState", "sinceVersionId")},
+		"/assets/associate":    {"POST": post(associate)},
+		"/assets/disassociate": {"POST": post(disassociate)},
+		"/assets/revoke":       {"POST": post(revoke)},
+		"/users": {"GET": get(listUsers, pageList, "pageIndex", "activeOnly", "retiredOnly", "clientUserId",
+			"sinceVersionId", "managedAppleId")},
+		"/users/create":               {"POST": post(createUsers)},
+		"/users/update":               {"POST": post(updateUsers)},
+		"/users/retire":               {"POST": post(retireUsers)},
+		"/status":                     {"GET": get(eventStatus, noList, "eventId")},
+		"/subscriptions":              {"GET": get(listSubscriptions, cursorList, "parentAdamId", "adamId", "cursor")},
+		"/subscriptions/enable":       {"POST": post(enableSubscriptions)},
+		"/subscriptions/disable":      {"POST": post(disableSubscriptions)},
+		"/subscriptions/associate":    {"POST": post(associateSeats)},
+		"/subscriptions/disassociate": {"POST": post(disassociateSeats)},
+		"/subscriptions/assignments": {"GET": get(listSeats, cursorList, "parentAdamId", "adamId",
+			"clientUserId", "cursor")},
+		"/subscriptions/admins":        {"GET": get(listAdmins, cursorList, "adamId", "includeUserState", "cursor")},
+		"/subscriptions/admins/add":    {"POST": post(addAdmins)},
+		"/subscriptions/admins/remove": {"POST": post(removeAdmins)},
+	}
+}
+
+// serve answers a request that no fault has met.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // the log has read it; this cannot fail
+	c := &call{s: s, r: r, body: body, query: r.URL.Query()}
+	rep := s.dispatch(c)
+	for name, value := range rep.header {
+		w.Header().Set(name, value)
+	}
+	w.Header()["Content-Type"] = nil // an empty body has no type; net/http must not guess one
+	if len(rep.body) > 0 {
+		w.Header().Set("Content-Type", jsonType)
+	}
+	w.WriteHeader(rep.status)
+	_, _ = w.Write(rep.body)
+}
+
+// dispatch finds out whose request it is: of version 2, of version 1, or of the metadata services.
+func (s *Server) dispatch(c *call) *reply {
+	path := c.r.URL.Path
+	switch rest, is2 := strings.CutPrefix(path, base2); {
+	case is2 && strings.HasPrefix(rest, "/"):
+		c.path = rest
+		return s.answer2(c)
+	case path == lookupPath || strings.HasPrefix(path, catalogBase):
+		s.pause(c)
+		return s.answerCatalog(c)
+	default:
+		return s.answer1(c)
+	}
+}
+
+// pause is the time that the service takes.
+func (s *Server) pause(c *call) {
+	s.mu.Lock()
+	d := s.opts.Latency
+	s.mu.Unlock()
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-c.r.Context().Done():
+		}
+	}
+	c.now = time.Now()
+}
+
+// answer2 answers a request of version 2.
+func (s *Server) answer2(c *call) *reply {
+	methods, known := s.routes[c.path]
+	if !known {
+		c.note("unknown path")
+		return &reply{status: http.StatusNotFound}
+	}
+	ep, known := methods[c.r.Method]
+	if !known {
+		return c.fail(badMethod, nil)
+	}
+	defer c.enter(ep)()
+	s.pause(c)
+	if c.loc != nil && ep.list != noList && s.opts.BeforePage != nil {
+		index, _ := strconv.Atoi(c.query.Get("pageIndex"))
+		s.opts.BeforePage(c.loc, c.path, index)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rep := c.admit(ep); rep != nil {
+		return rep
+	}
+	return ep.run(c)
+}
+
+// enter finds the token of the call and counts the call as under way until the returned function is
+// called.
+func (c *call) enter(ep endpoint) (leave func()) {
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.now = time.Now()
+	if wait := s.state.retryAt.Sub(c.now); wait > 0 {
+		c.note("sent %v before Retry-After is over", wait)
+	}
+	if ep.open {
+		return func() {}
+	}
+	bearer, _ := strings.CutPrefix(c.r.Header.Get("Authorization"), "Bearer ")
+	c.tok = s.tokens[bearer]
+	if c.tok == nil {
+		return func() {}
+	}
+	c.loc = c.tok.loc
+	c.loc.traffic.enter(c, ep.list)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		c.loc.traffic.leave(ep.list)
+	}
+}
+
+// admit checks what comes before any endpoint.
+func (c *call) admit(ep endpoint) *reply {
+	s := c.s
+	if s.state.unavailable {
+		return c.fail(unavailable, nil)
+	}
+	if s.removed[c.r.URL.Path] {
+		return c.fail(serviceRemoved, nil)
+	}
+	if rep := c.checkType(); rep != nil {
+		return rep
+	}
+	c.checkQuery(ep)
+	if ep.open {
+		return nil
+	}
+	if rep := c.authorize(); rep != nil {
+		return rep
+	}
+	if !c.loc.traffic.allow(c) {
+		return c.fail(tooManyRequests, nil)
+	}
+	c.loc.client.context = usedIn2
+	if ep.write {
+		return c.mayWrite()
+	}
+	return nil
+}
+
+// authorize checks the token.
+func (c *call) authorize() *reply {
+	values := c.r.Header.Values("Authorization")
+	switch {
+	case len(values) == 0:
+		return c.fail(loginRequired, nil)
+	case len(values) > 1:
+		c.note("%d Authorization headers", len(values))
+		return c.fail(badAuthorization, nil)
+	case !strings.HasPrefix(values[0], "Bearer ") || strings.TrimPrefix(values[0], "Bearer ") == "":
+		return c.fail(badAuthorization, nil)
+	case c.tok == nil:
+		if why := c.s.explainToken(strings.TrimPrefix(values[0], "Bearer ")); why != "" {
+			c.note("%s", why)
+		}
+		return c.fail(loginRequired, nil)
+	}
+	if number := c.tok.refusal(c.now); number != 0 {
+		return c.fail(number, nil)
+	}
+	if c.tok.opts.UserBased {
+		return c.fail(userBasedToken, nil)
+	}
+	return nil
+}
+
+func (c *call) mayWrite() *reply {
+	l := c.loc
+	if c.tok.opts.ReadOnly {
+		return c.fail(notAllowed, nil)
+	}
+	if l.cloudMDM {
+		return c.fail(managedByApple, nil)
+	}
+	if l.client.foreign && l.client.told && c.path != "/client/config" {
+		c.note("written although another MDM has claimed the location and the client was told")
+	}
+	return nil
+}
+
+// checkType checks the Content-Type of a request with a body.
+func (c *call) checkType() *reply {
+	if len(c.body) == 0 {
+		return nil
+	}
+	ct := c.r.Header.Get("Content-Type")
+	media, _, _ := strings.Cut(ct, ";")
+	if !strings.EqualFold(strings.TrimSpace(media), jsonType) {
+		return c.fail(badContentType, nil)
+	}
+	if ct != jsonType {
+		c.note("Content-Type is %q, not %q", ct, jsonType)
+	}
+	return nil
+}
+
+func (c *call) checkQuery(ep endpoint) {
+	for _, name := range slices.Sorted(maps.Keys(c.query)) {
+		switch values := c.query[name]; {
+		case !slices.Contains(ep.query, name):
+			c.note("unknown query parameter %q", name)
+		case len(values) > 1:
+			c.note("%d values of query parameter %q", len(values), name)
+		}
+	}
+}
+
+// fail answers with an error.
+func (c *call) fail(number int, info *errorInfo) *reply {
+	rep := &reply{status: errorStatus(number), body: errorBody(number, info)}
+	if rep.status >= 500 {
+		after := c.s.opts.RetryAfter
+		rep.header = map[string]string{"Retry-After": strconv.Itoa(int((after + time.Second - 1) / time.Second))}
+		c.s.state.retryAt = c.now.Add(after)
+	}
+	if c.s.opts.ErrorsIn200(number) {
+		rep.status = http.StatusOK
+	}
+	return rep
+}
+
+// ok answers with o and what every answer carries.
+func (c *call) ok(o object) *reply {
+	o["uId"] = c.loc.opts.UID
+	if c.s.opts.AlwaysTellExpiry || c.tok.warnsAt(c.now) {
+		o["tokenExpirationDate"] = formatTime(c.tok.opts.Expires)
+	}
+	switch st := &c.loc.client; {
+	case st.mdm != nil:
+		o["mdmInfo"] = st.mdm
+		st.told = st.foreign
+	case c.s.opts.NullMdmInfo:
+		o["mdmInfo"] = nil
+	}
+	return &reply{status: http.StatusOK, body: encode(o)}
+}
+
+// strangers are the members of a body that no field takes.
+type strangers = map[string]jsontext.Value
+
+// decode reads the body into v, a pointer to a struct whose strangers are at rest. Members that do
+// not exist are ignored, as the service does, but noted: a misspelt one must not go unnoticed.
+func (c *call) decode(v any, rest *strangers) *reply {
+	if err := json.Unmarshal(c.body, v); err != nil {
+		c.note("body: %v", err)
+		return c.fail(invalidArgument, nil)
+	}
+	for _, name := range slices.Sorted(maps.Keys(*rest)) {
+		c.note("unknown member %q", name)
+	}
+	return nil
+}

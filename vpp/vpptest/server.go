@@ -1,0 +1,268 @@
+package vpptest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/applemdm/applemdm/internal/memhttp"
+	"github.com/applemdm/applemdm/internal/sim"
+)
+
+// Server is a simulated Apps and Books service with any number of locations. It is an
+// [http.Handler], to be mounted on any listener, and carries an in-memory server of its own. All
+// methods are safe for concurrent use. Close it when done.
+type Server struct {
+	// URL is the base URL of the in-memory server; only the clients of [Server.Client] reach it.
+	// Version 2 is at URL + "/mdm/v2".
+	URL string
+
+	mem     *memhttp.Server
+	log     sim.Log
+	faults  sim.Faults
+	handler http.Handler
+	notes   notes
+	routes  map[string]map[string]endpoint
+	post    postOffice
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	clock   timers
+
+	mu        sync.Mutex // guards what follows, and everything in the locations
+	opts      Options
+	limits    map[string]int
+	locations []*Location
+	tokens    map[string]*token // by the text of the file
+	serial    int               // of everything that needs a number
+	removed   map[string]bool   // paths of services that answer 9634
+	state     serviceState
+	catalog   catalog
+	legacy    legacyState
+}
+
+// serviceState is what can be wrong with the service as a whole.
+type serviceState struct {
+	maintenance bool
+	unavailable bool
+	retryAt     time.Time // until when the last 5xx asked clients to wait
+}
+
+// NewServer starts a simulator without locations.
+func NewServer(opts *Options) *Server {
+	s := &Server{
+		opts:    opts.withDefaults(),
+		limits:  defaultLimits(),
+		tokens:  make(map[string]*token),
+		removed: make(map[string]bool),
+		routes:  routes(),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.log.Keep = s.opts.KeepRequests
+	s.post.client = s.opts.NotifyClient
+	s.catalog.init()
+	s.legacy.init()
+	s.handler = s.log.Wrap(s.faults.Wrap(http.HandlerFunc(s.serve)))
+	if s.opts.TLS {
+		s.mem = memhttp.NewTLSServer(s, nil)
+	} else {
+		s.mem = memhttp.NewServer(s)
+	}
+	s.faults.Refuser = s.mem
+	s.URL = s.mem.URL
+	return s
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Client returns a client with a transport of its own that reaches the in-memory server, whatever
+// host a URL names.
+func (s *Server) Client() *http.Client { return s.mem.Client() }
+
+// Close stops the in-memory server, events and notifications, and leaves no goroutine behind.
+func (s *Server) Close() {
+	s.cancel()
+	s.clock.stop()
+	s.mem.Close()
+	s.post.close()
+}
+
+// Dials returns how many connections the in-memory server has accepted.
+func (s *Server) Dials() int { return s.mem.Dials() }
+
+// Fault is one scripted fault; see the kinds for what can go wrong.
+type Fault = sim.Fault
+
+// Kind says what a [Fault] does.
+type Kind = sim.Kind
+
+// The kinds of faults. A fault that is "processed" spoils or loses the answer to a request that was
+// carried out; after one that is "not processed" nothing has happened.
+const (
+	Answer      = sim.Answer      // scripted Status, Header, Body; not processed
+	Refuse      = sim.Refuse      // connection refused
+	Reset       = sim.Reset       // reset before headers; not processed
+	Lose        = sim.Lose        // processed, then reset before headers
+	ResetBody   = sim.ResetBody   // processed, reset inside the body
+	Truncate    = sim.Truncate    // processed, half of the body
+	Drip        = sim.Drip        // processed, one byte per Delay
+	Late        = sim.Late        // processed, answered after Delay
+	Silence     = sim.Silence     // no answer until the client goes; not processed
+	HTML        = sim.HTML        // a gateway's page, 502; not processed
+	Empty       = sim.Empty       // 500 without a body; not processed
+	Busy        = sim.Busy        // 503 without Retry-After; not processed
+	BusySeconds = sim.BusySeconds // 503 with RetryAfter in seconds; not processed
+	BusyDate    = sim.BusyDate    // 503 with RetryAfter as a date; not processed
+	Redirect    = sim.Redirect    // to another host; not processed
+	Oversize    = sim.Oversize    // processed, padded to more than Size bytes
+	Gzip        = sim.Gzip        // processed, compressed
+	WrongType   = sim.WrongType   // processed, as text/html
+	Duplicate   = sim.Duplicate   // processed, members twice
+	Unknown     = sim.Unknown     // processed, unknown members
+)
+
+// Request is one request as it was received.
+type Request = sim.Request
+
+// Fail adds f to the script of faults. Faults happen in the order they were added; f alone, with
+// its zero Method and Path, meets the next request. A Busy without a Body gets that of the service:
+// 9646 with status 429, else 9729. Bodies that are JSON objects get the media type of the service.
+func (s *Server) Fail(f Fault) {
+	busy := f.Kind == Busy || f.Kind == BusySeconds || f.Kind == BusyDate
+	if busy && f.Body == "" {
+		number := unavailable
+		if f.Status == http.StatusTooManyRequests {
+			number = tooManyRequests
+		}
+		f.Body = string(errorBody(number, nil))
+	}
+	if strings.HasPrefix(f.Body, "{") && f.Header.Get("Content-Type") == "" {
+		f.Header = f.Header.Clone()
+		if f.Header == nil {
+			f.Header = make(http.Header)
+		}
+		f.Header.Set("Content-Type", jsonType)
+	}
+	s.faults.Add(f)
+}
+
+// ResetFaults forgets the faults that have not happened.
+func (s *Server) ResetFaults() { s.faults.Reset() }
+
+// PendingFaults returns how many faults have not happened yet.
+func (s *Server) PendingFaults() int { return s.faults.Pending() }
+
+// Received returns the requests so far, those that met a fault included, in order. They hold the
+// tokens and bodies as they were sent.
+func (s *Server) Received() []Request { return s.log.Requests() }
+
+// Count returns how many requests there were of a method to a path; empty stands for any, and the
+// path may be a pattern of [path.Match].
+func (s *Server) Count(method, path string) int { return s.log.Count(method, path) }
+
+// ResetReceived forgets the requests and violations so far.
+func (s *Server) ResetReceived() {
+	s.log.Reset()
+	s.notes.reset()
+}
+
+// SetErrorsIn200 makes the errors for whose numbers in returns true arrive with status 200, as
+// Apple is known to do at times; nil ends it.
+func (s *Server) SetErrorsIn200(in func(number int) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if in == nil {
+		in = func(int) bool { return false }
+	}
+	s.opts.ErrorsIn200 = in
+}
+
+// SetPageSize changes how many records a page holds, and so the number of pages, also for clients
+// in the middle of a list.
+func (s *Server) SetPageSize(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.PageSize = max(n, 1)
+}
+
+// SetLatency changes [Options.Latency].
+func (s *Server) SetLatency(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.Latency = d
+}
+
+// SetUnavailable makes every call answer 503 with error 9729 and a Retry-After in seconds.
+func (s *Server) SetUnavailable(is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.unavailable = is
+}
+
+// SetMaintenance makes the tasks of events, and every call of version 1, fail with 9644.
+func (s *Server) SetMaintenance(is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.maintenance = is
+}
+
+// RemoveService makes the service at path answer 9634 for ever, with status 410.
+func (s *Server) RemoveService(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removed[path] = true
+}
+
+// Locations returns the locations in the order in which they were added.
+func (s *Server) Locations() []*Location {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.locations)
+}
+
+// timers are the waits of a server, all of which end with it.
+type timers struct {
+	mu      sync.Mutex
+	stopped bool
+	live    map[*time.Timer]bool
+	running sync.WaitGroup
+}
+
+// after calls f after d unless stop comes first.
+func (t *timers) after(d time.Duration, f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped {
+		return
+	}
+	if t.live == nil {
+		t.live = make(map[*time.Timer]bool)
+	}
+	var timer *time.Timer
+	t.running.Add(1)
+	timer = time.AfterFunc(d, func() {
+		defer t.running.Done()
+		t.mu.Lock()
+		delete(t.live, timer)
+		t.mu.Unlock()
+		f()
+	})
+	t.live[timer] = true
+}
+
+// stop ends all waits and returns when no f is running.
+func (t *timers) stop() {
+	t.mu.Lock()
+	t.stopped = true
+	for timer := range t.live {
+		if timer.Stop() {
+			t.running.Done()
+		}
+	}
+	t.live = nil
+	t.mu.Unlock()
+	t.running.Wait()
+}
