@@ -2,6 +2,7 @@ package h2
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -215,6 +216,20 @@ func TestRefusedStreamIsUnprocessed(t *testing.T) {
 		}
 		if Unprocessed(b.Err) {
 			t.Errorf("b: %v", b.Err)
+		}
+	})
+}
+
+// The bound on a header is for each one, not for all of them together.
+func TestManyLargeHeaders(t *testing.T) {
+	script(t, many, func(c *Conn, p *peer, l *ledger) {
+		p.greet()
+		for id := uint32(1); id < 40; id += 2 {
+			call := l.start("/a", "")
+			p.headers(id, true, ":status", "200", "large", strings.Repeat(fmt.Sprint(id%10), 8000))
+			if l.ended(call); call.Err != nil || len(call.Header("large")) != 8000 {
+				t.Fatal(call.Err)
+			}
 		}
 	})
 }

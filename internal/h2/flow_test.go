@@ -116,8 +116,10 @@ func TestWindowsAreGivenBack(t *testing.T) {
 		p.greet()
 		part := make([]byte, 16_000)
 		frames := 0
+		ends := 0
+		call := &Call{Fields: request("/a"), Done: func(*Call) { ends++ }} // used again and again
 		for id := uint32(1); id < 80; id += 2 {
-			call := l.start("/a", "")
+			p.must(c.Start(call))
 			p.want(fmt.Sprintf("HEADERS %d end :path=/a", id))
 			p.headers(id, false, ":status", "200")
 			for i := range 4 {
@@ -129,9 +131,16 @@ func TestWindowsAreGivenBack(t *testing.T) {
 					p.want(fmt.Sprintf("WINDOW_UPDATE %d +48303", id))
 				}
 			}
-			if l.ended(call); call.Err != nil || len(call.ResponseBody) != 64_000 {
-				t.Fatal(call.Err)
+			synctest.Wait()
+			if call.Err != nil || len(call.ResponseBody) != 64_000 || ends != int(id+1)/2 {
+				t.Fatal(call.Err, ends)
 			}
+		}
+		p.must(c.Start(call))
+		p.want("HEADERS 81 end :path=/a")
+		p.headers(81, false, ":status", "200")
+		for i := range 3 { // the third one would be due, but is the last
+			p.must(p.fr.WriteDataPadded(81, i == 2, part, make([]byte, 100)))
 		}
 		p.wantSilence()
 	})

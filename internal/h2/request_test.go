@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2"
@@ -77,6 +78,7 @@ func TestWritesAreBatched(t *testing.T) {
 		again := func(call *Call) {
 			l.done(call)
 			l.start("/second", "body")
+			time.Sleep(time.Millisecond) // a writer that was awake would write now
 		}
 		for range n {
 			call := l.call("/first", "body")
@@ -218,6 +220,27 @@ func TestTableSizeFollowsTheServer(t *testing.T) {
 		}
 		if b := exchange(); len(b) != small {
 			t.Errorf("the table is not used again: %x", b)
+		}
+	})
+}
+
+// Calls that ended in one batch are not tied together afterwards.
+func TestReuseAfterABatch(t *testing.T) {
+	script(t, many, func(c *Conn, p *peer, l *ledger) {
+		p.greet()
+		ends := make([]int, 2)
+		calls := make([]*Call, 2)
+		for i := range calls {
+			calls[i] = &Call{Fields: request("/a"), Done: func(*Call) { ends[i]++ }}
+			p.must(c.Start(calls[i]))
+		}
+		p.okInOneWrite(2)
+		synctest.Wait()
+		p.must(c.Start(calls[0]))
+		p.ok(5)
+		synctest.Wait()
+		if ends[0] != 2 || ends[1] != 1 {
+			t.Errorf("the calls ended %d times", ends)
 		}
 	})
 }
