@@ -33,14 +33,15 @@ const (
 	maxMissed = 5
 )
 
-// start sends a job on the connection, if it has room. The job may have ended when it returns.
-func (c *conn) start(j *job) bool {
+// start sends a job on the connection, if it has room. The job may have ended when it returns. The
+// error is [h2.ErrNoRoom] while there may be room later.
+func (c *conn) start(j *job) error {
 	if c.doubted.Load() {
-		return false
+		return h2.ErrNoRoom
 	}
 	probe := !c.answered.Load()
 	if probe && !c.probing.CompareAndSwap(false, true) {
-		return false
+		return h2.ErrNoRoom
 	}
 	j.conn, j.call.Deadline = c, earlier(j.deadline, time.Now().Add(j.patience))
 	j.tries++
@@ -49,9 +50,9 @@ func (c *conn) start(j *job) bool {
 		if probe {
 			c.probing.Store(false)
 		}
-		return false
+		return err
 	}
-	return true
+	return nil
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -71,14 +72,9 @@ func (c *conn) missed(err error) {
 		if !c.answered.Load() {
 			c.h2.Drain()
 		}
-	case !c.answered.Load() && isReset(err):
-		c.probing.Store(false) // the server is there: the next push is the probe
+	case !c.answered.Load():
+		c.probing.Store(false) // if the connection lives, the next push is the probe
 	}
-}
-
-func isReset(err error) bool {
-	_, ok := errors.AsType[*h2.StreamError](err)
-	return ok
 }
 
 // review takes the doubt off when the server has confirmed all resets, which is its sign of life.

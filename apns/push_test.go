@@ -48,7 +48,9 @@ func newClientWith(t testing.TB, srv *apnstest.Server, certificates apns.Certifi
 	if opts != nil {
 		o = *opts
 	}
-	o.RootCAs = srv.RootCAs()
+	if o.RootCAs == nil {
+		o.RootCAs = srv.RootCAs()
+	}
 	if o.DialContext == nil {
 		o.DialContext = srv.Dial
 	}
