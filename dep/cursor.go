@@ -32,7 +32,14 @@ type Cursor struct {
 	// Started is when the full list began that this cursor descends from, or zero if unknown. Keep it
 	// with each item: once a full list has ended, the items with an earlier one are gone.
 	Started time.Time
+
+	// Stalled says that Apple did not move on from this cursor although it should have. A [Syncer]
+	// that finds it so begins the full list if it happens again.
+	Stalled bool
 }
+
+// stalledMark follows the phase in the text of a cursor that is Stalled.
+const stalledMark = "-stalled"
 
 // maxCursorLength is Apple's limit for what it takes back.
 const maxCursorLength = 1000
@@ -47,7 +54,11 @@ func (c Cursor) String() string {
 	if !c.Started.IsZero() {
 		started = c.Started.UTC().Format(time.RFC3339Nano)
 	}
-	return c.Phase.String() + ";" + started + ";" + c.Value
+	phase := c.Phase.String()
+	if c.Stalled {
+		phase += stalledMark
+	}
+	return phase + ";" + started + ";" + c.Value
 }
 
 // ParseCursor reads the text of a Cursor. A bare cursor of Apple's, as other clients keep it, is
@@ -55,12 +66,13 @@ func (c Cursor) String() string {
 // fetch.
 func ParseCursor(text string) (Cursor, error) {
 	parts := strings.SplitN(text, ";", 3)
-	if len(parts) < 3 || parts[0] != PhaseFetch.String() && parts[0] != PhaseSync.String() {
+	phase, stalled := strings.CutSuffix(parts[0], stalledMark)
+	if len(parts) < 3 || phase != PhaseFetch.String() && phase != PhaseSync.String() {
 		c := Cursor{Value: text}
 		return c, c.check()
 	}
-	c := Cursor{Value: parts[2]}
-	if parts[0] == PhaseSync.String() {
+	c := Cursor{Value: parts[2], Stalled: stalled}
+	if phase == PhaseSync.String() {
 		c.Phase = PhaseSync
 	}
 	if parts[1] != "" {

@@ -166,3 +166,18 @@ func TestFileCursorFailures(t *testing.T) {
 		t.Errorf("a failed save leaves %v", left)
 	}
 }
+
+func TestCursorRemembersThatItStalled(t *testing.T) {
+	for _, want := range []dep.Cursor{
+		{Value: "MDow;OjE", Phase: dep.PhaseSync, Stalled: true, Started: time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)},
+		{Value: "MDow", Stalled: true},
+	} {
+		got, err := dep.ParseCursor(want.String())
+		if err != nil || got != want {
+			t.Errorf("%q became %+v, %v", want, got, err)
+		}
+	}
+	if c, err := dep.ParseCursor("fetching-stalled;;x"); err != nil || c.Value != "fetching-stalled;;x" {
+		t.Errorf("an opaque cursor became %+v, %v", c, err)
+	}
+}

@@ -63,7 +63,7 @@ func Events(devices []Device) []Event {
 			repeated[serial] = []Device{devices[before]}
 		}
 		repeated[serial] = append(repeated[serial], devices[i])
-		if !devices[i].OpDate.Time().Before(devices[before].OpDate.Time()) {
+		if !older(&devices[i], &devices[before]) {
 			latest[serial] = i
 		}
 	}
@@ -81,6 +81,13 @@ func Events(devices []Device) []Event {
 		events = append(events, Event{Kind: kindOf(d), Device: *d, Records: records})
 	}
 	return events
+}
+
+// older reports whether a is surely from before b. Without both times the order of the page, which is
+// that of the operations, is all there is.
+func older(a, b *Device) bool {
+	at, bt := a.OpDate.Time(), b.OpDate.Time()
+	return !at.IsZero() && !bt.IsZero() && at.Before(bt)
 }
 
 // kindOf returns the kind of a record. An operation that Apple adds one day counts as modified:

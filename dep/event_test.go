@@ -82,11 +82,11 @@ func TestEvents(t *testing.T) {
 			{"serial_number":"A","asset_tag":"2","op_type":"added","op_date":""},
 			{"serial_number":"A","asset_tag":"3","op_type":"modified","op_date":"some day"}]`,
 			[]event{{dep.EventModified, "A", "3", 3, false, false}}},
-		{"a date beats none, before and after it", `[
-			{"serial_number":"A","asset_tag":"1","op_type":"added"},
-			{"serial_number":"A","asset_tag":"2","op_type":"deleted","op_date":"2026-03-09T10:00:00Z"},
-			{"serial_number":"A","asset_tag":"3","op_type":"modified"}]`,
-			[]event{{dep.EventRemoved, "A", "2", 3, false, false}}},
+		{"without both dates the order counts", `[
+			{"serial_number":"A","asset_tag":"1","op_type":"added","op_date":"2026-03-09T10:00:00Z"},
+			{"serial_number":"A","asset_tag":"2","op_type":"modified"},
+			{"serial_number":"A","asset_tag":"3","op_type":"deleted"}]`,
+			[]event{{dep.EventRemoved, "A", "3", 3, false, false}}},
 		{"deleted, then added again", `[
 			{"serial_number":"A","asset_tag":"1","op_type":"deleted","op_date":"2026-03-09T10:00:00Z"},
 			{"serial_number":"B","asset_tag":"b","op_type":"added","op_date":"2026-03-09T10:00:01Z"},

@@ -23,7 +23,7 @@ type Page[T any] struct {
 
 	// Begins and Completes mark the first and the last page of a full list. Once it is complete,
 	// whatever was known and is in none of its pages is gone: no change will tell. See
-	// [Cursor].Started.
+	// [Cursor].Started. Conclude nothing from the end of a list whose beginning was not seen.
 	Begins, Completes bool
 
 	FetchedUntil Time // how far Apple has read; often missing
@@ -161,7 +161,7 @@ func (f *feed[T]) advance(answer *feedAnswer[T]) (*Page[T], bool) {
 		Completes:    from.Phase == PhaseFetch && !answer.MoreToFollow,
 		FetchedUntil: answer.FetchedUntil,
 	}
-	f.cursor.Value = answer.Cursor
+	f.cursor.Value, f.cursor.Stalled = answer.Cursor, false
 	if p.Begins {
 		f.cursor.Started = time.Now().UTC()
 	}

@@ -74,9 +74,9 @@ type SyncerOptions struct {
 	// nothing gets lost in between. Zero is never. It needs Inventory.
 	FullEvery time.Duration
 
-	// RemovalLimit is the share of the inventory that a full list may remove: 0.5 by default. A list
-	// that lacks more, and more than ten devices, ends the run with [ErrTooManyRemoved] before
-	// anything is removed: it is rather the wrong token than a fleet that was sold. 1 is no limit.
+	// RemovalLimit is the share of the inventory that a full list may remove: 0.5 by default. When
+	// more, and more than ten devices, are gone, none of them is reported and the run ends with
+	// [ErrTooManyRemoved]: it is rather the wrong token than a fleet that was sold. 1 is no limit.
 	RemovalLimit float64
 
 	// OnRun is told of every run when it has ended.
@@ -94,10 +94,10 @@ type Run struct {
 }
 
 var (
-	// ErrTooManyRemoved: the full list lacks more of the inventory than
-	// [SyncerOptions.RemovalLimit] allows. Check that the token is the right one. If the devices
-	// really are gone, run once with a higher limit.
-	ErrTooManyRemoved = errors.New("the full list lacks too many known devices")
+	// ErrTooManyRemoved: more of the inventory is gone than [SyncerOptions.RemovalLimit] allows.
+	// Everything else was delivered. Check that the token is the right one. If the devices really
+	// are gone, call [Syncer.Resync] on a Syncer with a higher limit.
+	ErrTooManyRemoved = errors.New("too many known devices are gone")
 
 	// ErrHandler: the handler returned an error, which is in the chain too. The batch comes again.
 	ErrHandler = errors.New("the handler failed")
@@ -107,7 +107,7 @@ var (
 // then its changes; the cursor is kept after the handler is done with a batch, so every event is
 // delivered at least once, whatever fails or dies in between. A cursor that has expired or is not
 // known to Apple begins the full list again, once in a run. A stream that does not move ends the
-// run; if that repeats, the next run begins with the full list.
+// run; if the next run finds it so again, the full list is read, at most once an hour.
 //
 // Use one Syncer for each server token, in one process at a time. Its methods are safe for
 // concurrent use; runs do not overlap.
@@ -122,7 +122,6 @@ type Syncer struct {
 
 	// Used by the run under way only.
 	restart bool    // begin with the full list; stays until its first batch was dealt with
-	stalls  int     // runs in a row that ended because the stream did not move
 	census  *census // of the full list that is being read; kept when a run fails in the middle
 }
 
@@ -192,9 +191,13 @@ func (s *Syncer) Run(ctx context.Context) error {
 	}
 }
 
+// maxRetryWait bounds what is believed of Retry-After, which a wrong clock can make a date far away:
+// a cursor must be used in time.
+const maxRetryWait = 24 * time.Hour
+
 func (s *Syncer) retryWait(failures int, err error) time.Duration {
 	backoff := poll.Backoff{Min: min(s.opts.RetryWait, s.opts.Interval), Max: s.opts.Interval}
-	return max(backoff.Delay(failures), retryAfter(err))
+	return max(backoff.Delay(failures), min(retryAfter(err), maxRetryWait))
 }
 
 // SyncNow ends the pause of [Syncer.Run]. During a run it makes the next one follow at once. It does
@@ -207,7 +210,8 @@ func (s *Syncer) SyncNow() {
 }
 
 // Resync makes the next run begin with the full list, as if there were no cursor. Devices that the
-// stream of changes left out are then found. It does not start a run.
+// stream of changes left out are then found. It does not start a run, and is forgotten when the process
+// ends before that.
 func (s *Syncer) Resync() { s.resync.Store(true) }
 
 // Sync makes one run, to the end of the changes: for programs that are started to sync once. While
@@ -233,25 +237,46 @@ func (s *Syncer) sync(ctx context.Context, run *Run) error {
 	if err != nil {
 		return fmt.Errorf("load the cursor: %w", err)
 	}
-	if s.resync.Swap(false) || s.stalls > 1 || s.interrupted(cursor) {
+	if s.resync.Swap(false) || s.interrupted(cursor) {
 		s.restart = true
 	}
 	if s.restart {
 		cursor = Cursor{}
 	}
 	last, err := s.follow(ctx, run, cursor)
-	switch {
-	case errors.Is(err, ErrSameCursor), errors.Is(err, ErrCursorExhausted):
-		s.stalls++
-		return err
-	case err != nil:
+	if isStall(err) && cursor.Stalled && time.Since(cursor.Started) >= stallPatience {
+		s.restart = true
+		last, err = s.follow(ctx, run, Cursor{})
+	}
+	if isStall(err) {
+		return errors.Join(err, s.keepStalled(ctx, run, last))
+	}
+	if err != nil {
 		return err
 	}
-	s.stalls = 0
 	if s.opts.FullEvery > 0 && time.Since(last.Started) >= s.opts.FullEvery {
 		return s.reconcile(ctx, run, last)
 	}
 	return nil
+}
+
+// stallPatience is the least time between two full lists that are read because the stream does not
+// move.
+const stallPatience = time.Hour
+
+// isStall reports whether a stream ended because its cursor does not move.
+func isStall(err error) bool {
+	return errors.Is(err, ErrSameCursor) || errors.Is(err, ErrCursorExhausted)
+}
+
+// keepStalled marks the cursor, so that the next run, perhaps of another process, knows that the
+// stream did not move.
+func (s *Syncer) keepStalled(ctx context.Context, run *Run, cursor Cursor) error {
+	if cursor.Value == "" {
+		return nil
+	}
+	cursor.Stalled = true
+	return s.hand(ctx, run, &Batch{Cursor: cursor})
 }
 
 // interrupted reports whether cursor is in the middle of a full list of which the census has not seen
@@ -298,95 +323,4 @@ func (s *Syncer) reconcile(ctx context.Context, run *Run, stream Cursor) error {
 		}
 	}
 	return nil
-}
-
-// deliver hands a page to the handler and keeps its cursor.
-func (s *Syncer) deliver(ctx context.Context, run *Run, page *Page[Device], reconciling bool) error {
-	batch := &Batch{
-		Devices: page.Items, Events: Events(page.Items), Cursor: page.Cursor,
-		Full: page.Phase == PhaseFetch, Begins: page.Begins, Completes: page.Completes, Reconciling: reconciling,
-	}
-	if batch.Full && s.opts.Inventory != nil {
-		if err := s.compare(ctx, batch); err != nil {
-			return err
-		}
-	}
-	if err := s.handle(ctx, batch); err != nil {
-		return fmt.Errorf("%w: %w", ErrHandler, err)
-	}
-	if !s.opts.HandlerSavesCursor {
-		if err := s.opts.Cursors.SaveCursor(ctx, batch.Cursor); err != nil {
-			return fmt.Errorf("save the cursor: %w", err)
-		}
-	}
-	s.settle(batch)
-	run.Batches++
-	run.Devices += len(batch.Devices)
-	run.Events += len(batch.Events)
-	run.Full = run.Full || batch.Full
-	return nil
-}
-
-// compare replaces the events of a batch of the full list by its differences to the inventory.
-func (s *Syncer) compare(ctx context.Context, batch *Batch) error {
-	if batch.Begins {
-		c, err := takeCensus(s.opts.Inventory(ctx))
-		if err != nil {
-			return fmt.Errorf("read the inventory: %w", err)
-		}
-		s.census = c
-	}
-	batch.Events = s.census.differences(batch.Events)
-	if !batch.Completes {
-		return nil
-	}
-	removed := s.census.unseen(batch.Devices)
-	if n := len(removed); n > 10 && float64(n) > s.opts.RemovalLimit*float64(s.census.size) {
-		size := s.census.size
-		s.census = nil
-		return fmt.Errorf("%w: %d of %d", ErrTooManyRemoved, n, size)
-	}
-	removed, err := s.confirmRemoved(ctx, removed)
-	if err != nil {
-		return err
-	}
-	batch.Events = append(batch.Events, removed...)
-	return nil
-}
-
-// confirmRemoved asks Apple for every device that the full list lacks, and returns the removals of
-// those that really are out of reach. A list that ended too early costs no device.
-func (s *Syncer) confirmRemoved(ctx context.Context, removed []Event) ([]Event, error) {
-	if len(removed) == 0 {
-		return nil, nil
-	}
-	serials := make([]string, len(removed))
-	for i, e := range removed {
-		serials[i] = e.Device.SerialNumber
-	}
-	details, err := s.client.DeviceDetails(ctx, serials)
-	if err != nil {
-		return nil, err
-	}
-	confirmed := removed[:0]
-	for i, d := range details {
-		if d.ResponseStatus.Gone() {
-			confirmed = append(confirmed, removed[i])
-		}
-	}
-	return confirmed, nil
-}
-
-// settle notes that a batch was dealt with. Only then are its devices seen: a batch that failed
-// comes again and is compared again.
-func (s *Syncer) settle(batch *Batch) {
-	if batch.Begins && !batch.Reconciling {
-		s.restart, s.stalls = false, 0
-	}
-	if batch.Full && s.census != nil {
-		s.census.see(batch)
-	}
-	if batch.Completes {
-		s.census = nil
-	}
 }

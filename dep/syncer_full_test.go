@@ -448,3 +448,33 @@ func TestUnconfirmedRemovalsWait(t *testing.T) {
 		}
 	})
 }
+
+// Removals that are too many to be believed hold up nothing else: what is new arrives, and the
+// cursor moves on.
+func TestTooManyRemovedHoldsUpNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, client := simulated(t, nil, nil)
+		settledAll(srv, "NEW1", "NEW2")
+		var inventory []dep.Device
+		for i := range 20 {
+			inventory = append(inventory, dep.Device{SerialNumber: fmt.Sprintf("OLD%d", i)})
+		}
+		known := newShelf()
+		options := &dep.SyncerOptions{
+			Inventory: func(context.Context) iter.Seq2[dep.Device, error] { return pairs(inventory, nil) },
+		}
+		s := newSyncer(t, client, known.handle, options)
+		if err := s.Sync(t.Context()); !errors.Is(err, dep.ErrTooManyRemoved) {
+			t.Errorf("Sync = %v", err)
+		}
+		if got := known.serials(); got != "NEW1 NEW2" {
+			t.Errorf("known are %s", got)
+		}
+		settledAll(srv, "NEW3")
+		srv.ResetReceived()
+		sync1(t, s)
+		if got := known.serials(); got != "NEW1 NEW2 NEW3" || srv.Count("", "/server/devices") > 0 {
+			t.Errorf("known are %s after %d fetches", got, srv.Count("", "/server/devices"))
+		}
+	})
+}

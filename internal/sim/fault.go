@@ -156,8 +156,8 @@ func (s *Faults) Wrap(h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 		case f.Kind == Refuse:
 			w.Header().Set("Connection", "close") // the next request has to dial, and is refused
+			s.refuse(f.Count)                     // before the answer, after which a test may reset it
 			h.ServeHTTP(w, r)
-			s.refuse(f.Count)
 		default:
 			f.happen(w, r, h)
 		}
