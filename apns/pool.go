@@ -96,8 +96,11 @@ func (p *pool) send(j *job) {
 		return
 	}
 	p.queue.push(j)
+	full := !p.fullFrom.IsZero()
 	p.mu.Unlock()
-	p.pump()
+	if !full { // or else the next change of a connection pumps
+		p.pump()
+	}
 }
 
 // admits returns why no push is taken now: the pool is closed, or the certificate was refused a
@@ -147,31 +150,42 @@ func (p *pool) pump() {
 			p.finish(j, poll.Cause(j.ctx))
 			continue
 		}
-		if startOn(conns, first, j) {
+		err := startOn(conns, first, j)
+		if err == nil {
 			continue
 		}
 		p.mu.Lock()
 		p.queue.unpop(j)
 		again := p.changes != changes // room that was made while we looked
+		news := p.fullFrom.IsZero() || err != h2.ErrNoRoom
 		if p.fullFrom.IsZero() {
 			p.fullFrom = time.Now()
 		}
 		p.mu.Unlock()
-		if !again {
-			signal(p.wake)
-			return
+		if again {
+			continue
 		}
+		if news { // that the manager has to know; otherwise it looks by itself before long
+			signal(p.wake)
+		}
+		return
 	}
 }
 
-// startOn starts j on the first connection that takes it, and reports whether one did.
-func startOn(conns []*conn, first int, j *job) bool {
+// startOn starts j on the first connection that takes it. The error is [h2.ErrNoRoom] unless a
+// connection has gone out of use.
+func startOn(conns []*conn, first int, j *job) error {
+	failure := h2.ErrNoRoom
 	for i := range conns {
-		if conns[(first+i)%len(conns)].start(j) {
-			return true
+		switch err := conns[(first+i)%len(conns)].start(j); err {
+		case nil:
+			return nil
+		case h2.ErrNoRoom, h2.ErrFieldsTooLarge:
+		default:
+			failure = err
 		}
 	}
-	return false
+	return failure
 }
 
 // changed is called by connections when they may have room again, drain, or are lost.
