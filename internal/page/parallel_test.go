@@ -54,6 +54,13 @@ func (b *book) fetch(ctx context.Context, number int) (Numbered[string], error) 
 	return answer, err
 }
 
+// requests returns the numbers of the pages asked for so far.
+func (b *book) requests() []int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.asked)
+}
+
 // readAll collects the pages and the error, which has to come last.
 func readAll(t *testing.T, pages iter.Seq2[string, error]) (got []string, failed error) {
 	t.Helper()
@@ -85,7 +92,7 @@ func TestParallelKeepsTheOrder(t *testing.T) {
 		if diff := cmp.Diff(want("a", 11), got); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
-		if b.most != 5 || len(b.asked) != 11 {
+		if b.most != 5 || len(b.requests()) != 11 {
 			t.Errorf("%d at once, %d requests", b.most, len(b.asked))
 		}
 	})
@@ -107,13 +114,13 @@ func TestParallelAsksNothingTooMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &book{total: 100}
 		pages := Parallel(t.Context(), 5, 0, b.fetch)
-		if len(b.asked) != 0 {
+		if len(b.requests()) != 0 {
 			t.Error("asked before the range")
 		}
 		for range pages {
 			break
 		}
-		if !slices.Equal(b.asked, []int{0}) {
+		if !slices.Equal(b.requests(), []int{0}) {
 			t.Errorf("asked for %v to see one page", b.asked)
 		}
 		n := 0
@@ -123,7 +130,7 @@ func TestParallelAsksNothingTooMuch(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		if got := b.asked[1:]; len(got) > 8 || b.inFlight != 0 {
+		if got := b.requests()[1:]; len(got) > 8 || b.inFlight != 0 {
 			t.Errorf("asked for %v to see three pages, %d still under way", got, b.inFlight)
 		}
 	})
@@ -139,7 +146,7 @@ func TestParallelHoldsFewPages(t *testing.T) {
 			}
 			taken++
 			time.Sleep(time.Minute) // the caller is slow
-			if ahead := len(b.asked) - taken; ahead > 5 {
+			if ahead := len(b.requests()) - taken; ahead > 5 {
 				t.Fatalf("%d pages ahead", ahead)
 			}
 		}

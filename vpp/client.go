@@ -1,0 +1,393 @@
+package vpp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/applemdm/applemdm/internal/edge"
+	"github.com/applemdm/applemdm/internal/field"
+	"github.com/applemdm/applemdm/internal/lease"
+	"github.com/applemdm/applemdm/internal/lenient"
+	"github.com/applemdm/applemdm/internal/rest"
+)
+
+const (
+	// DefaultBaseURL is the service itself.
+	DefaultBaseURL = "https://vpp.itunes.apple.com/mdm/v2"
+
+	// DefaultUserAgent names this SDK. Set [Options.UserAgent] to the name of your product.
+	DefaultUserAgent = "applemdm/0.1 (apps and books client)"
+)
+
+// Options of a [Client]. The zero value of each field means its default, and a nil *Options the
+// defaults of all.
+type Options struct {
+	// HTTPClient sends the requests. It is copied, and the copy follows no redirect: the token
+	// must not follow to another host. A client without a Timeout gets one of a minute for each
+	// attempt. By default all clients share net/http's transport, which honours the proxy settings
+	// of the environment.
+	HTTPClient *http.Client
+
+	// BaseURL is where the service is, for simulators and proxies: [DefaultBaseURL] by default. The
+	// URLs that the service publishes are followed to this host only; if it is one of Apple's,
+	// also to others of Apple's. In the place of the rest, the documented paths are used.
+	BaseURL string
+
+	// UserAgent is sent with every request: [DefaultUserAgent] by default.
+	UserAgent string
+
+	// Logger is told of every attempt, failures at level Warn and the rest at Debug, with method,
+	// path, status, duration and Apple's request id; never with a header, a query or a body. By
+	// default nothing is logged.
+	Logger *slog.Logger
+
+	// Trace is told of every attempt, for metrics and tracing. It is called on the goroutine of
+	// the call, of several at once while a list is read, and must be quick.
+	Trace func(Attempt)
+
+	// Retry says how often and how patiently one call is repeated.
+	Retry Retry
+
+	// MaxBody is the largest answer accepted, in bytes after decompression: 32 MiB by default.
+	MaxBody int64
+
+	// MDM is who you are: all three fields, or none. The ID must be your own and stay the same, a
+	// UUID that you make once for each token, say. It is what [Client.Claim] claims the location
+	// for, and what every answer is compared with. Without it, nobody's claim is noticed.
+	MDM MDMInfo
+
+	// UID, if set, is the location that the token must be of: see [Client.UID]. Without it, the
+	// first answer decides. A token of another location makes calls fail with [ErrOtherLocation].
+	UID string
+
+	// OnState is called when the location goes from one [State] to another, and only then: see
+	// there. Calls do not overlap, come in order, and run on the goroutine of the call that noticed.
+	OnState func(State)
+
+	// ExpiryWarning is how long before its expiry a token counts as [StateTokenExpiring]: 30 days
+	// by default.
+	ExpiryWarning time.Duration
+}
+
+// Retry says how often and how patiently one call is repeated: at most 4 tries, pauses from 500 ms
+// to 30 s by default. Whatever only reads, and whatever may be done twice without harm, is repeated
+// after 429, 5xx and lost connections; the rest only when Apple surely did not process it. While
+// Apple wants to be left alone for longer than MaxWait, all calls fail at once with what it said.
+type Retry = rest.Retry
+
+// Attempt is what [Options.Trace] is told of each attempt of a call.
+type Attempt = rest.Attempt
+
+// Time is a point in time, kept as the text in which Apple wrote it; "" is none. Its method Time
+// gives the time.Time.
+type Time = field.Time
+
+// Unknown holds members that this package has no field for, by name, as raw JSON. They survive
+// decoding and encoding.
+type Unknown = map[string]jsontext.Value
+
+func (o *Options) withDefaults() (Options, error) {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	opts.BaseURL = cmp.Or(opts.BaseURL, DefaultBaseURL)
+	opts.UserAgent = cmp.Or(opts.UserAgent, DefaultUserAgent)
+	opts.ExpiryWarning = cmp.Or(opts.ExpiryWarning, 30*24*time.Hour)
+	return opts, opts.check()
+}
+
+func (o *Options) check() error {
+	switch m := o.MDM; {
+	case strings.ContainsFunc(o.UserAgent, func(r rune) bool { return r < ' ' || r > '~' }):
+		return &InputError{Field: "Options.UserAgent", Rule: "must be printable ASCII"}
+	case o.MaxBody < 0:
+		return &InputError{Field: "Options.MaxBody", Rule: "must not be negative"}
+	case o.ExpiryWarning < 0:
+		return &InputError{Field: "Options.ExpiryWarning", Rule: "must not be negative"}
+	case !m.IsZero() && (m.ID == "" || m.Name == "" || m.Metadata == ""):
+		return &InputError{Field: "Options.MDM", Rule: "must have ID, Name and Metadata, or none of them"}
+	}
+	return nil
+}
+
+// Client talks to the service on behalf of one location. It is cheap, and it is safe for concurrent
+// use: its calls share one token, one pace and one service configuration. Make one Client for each
+// location and keep it; two of them would each use the whole rate that Apple allows.
+type Client struct {
+	opts   Options
+	tokens TokenSource
+	engine *rest.Engine // for the base URL
+	pace   *pacer
+	token  *lease.Lease[*Token]
+	config *lease.Lease[*publishedConfig]
+	state  *edge.Watch[State]
+
+	location location
+}
+
+// New returns a Client that uses the token that tokens holds: a [*Token] is a TokenSource of itself.
+// A nil opts means defaults.
+//
+// New does no I/O. Its errors are [*InputError].
+func New(tokens TokenSource, opts *Options) (*Client, error) {
+	if tokens == nil {
+		return nil, &InputError{Field: "tokens", Rule: "must not be nil"}
+	}
+	o, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{opts: o, tokens: tokens, pace: newPacer()}
+	c.location.uid = o.UID
+	if c.engine, err = c.newEngine(o.BaseURL); err != nil {
+		return nil, err
+	}
+	c.token = lease.New(c.readToken)
+	c.config = lease.New(c.readConfig)
+	c.state = edge.NewWatch(sameState, o.OnState)
+	return c, nil
+}
+
+// newEngine returns an engine for what is below baseURL. All engines of a client have one pace.
+func (c *Client) newEngine(baseURL string) (*rest.Engine, error) {
+	return rest.New(rest.Config{
+		HTTPClient:      c.opts.HTTPClient,
+		BaseURL:         baseURL,
+		Header:          http.Header{"Accept": {mediaType}, "User-Agent": {c.opts.UserAgent}},
+		Logger:          c.opts.Logger,
+		Retry:           c.opts.Retry,
+		MaxBody:         c.opts.MaxBody,
+		Trace:           c.opts.Trace,
+		RequestIDHeader: "X-Apple-Request-UUID",
+		Turn:            c.pace.wait,
+		Judge:           c.judge,
+	})
+}
+
+const mediaType = "application/json"
+
+// judge says what an answer stands for, and keeps to what it asks for: it slows down all calls, or
+// holds them.
+func (c *Client) judge(resp *rest.Response) int {
+	status := resp.Status
+	if r, found := readReported(resp.Body); found {
+		if said := r.status(); said >= http.StatusTooManyRequests || status < 400 {
+			status = said
+		}
+	}
+	if status == http.StatusTooManyRequests {
+		c.pace.slow()
+	}
+	if status >= http.StatusTooManyRequests && resp.RetryAfter > 0 {
+		c.pace.hold(resp.RetryAfter, refusal("", resp))
+	}
+	return status
+}
+
+// request is one call of the service. Its answer counts as a success with status 200 only, and
+// only if it holds no error.
+type request struct {
+	op         string    // what the call is for, for errors and logs
+	method     string    //
+	url        string    // the name of the published URL; "" is none
+	path       rest.Path // where that is not published
+	query      url.Values
+	body       any // encoded as JSON; nil is none
+	repeatable bool
+	writes     bool // refused while the location is claimed by another
+	secret     bool // the answer holds one, so it stays out of errors
+}
+
+// envelope is what (almost) every answer carries beside its own members.
+type envelope struct {
+	UID                 string  `json:"uId"`
+	MDMInfo             MDMInfo `json:"mdmInfo"`
+	TokenExpirationDate Time    `json:"tokenExpirationDate"`
+}
+
+func (e *envelope) common() envelope { return *e }
+
+// answer is the value that an answer is decoded into.
+type answer interface{ common() envelope }
+
+// call sends r and decodes the answer into v. What comes of it also decides the state of the
+// location.
+func (c *Client) call(ctx context.Context, r request, v answer) error {
+	if r.writes {
+		if err := c.forbidsWriting(); err != nil {
+			return fmt.Errorf("%s: %w", r.op, err)
+		}
+	}
+	err := c.exchange(ctx, r, v)
+	c.noteOutcome(err)
+	return err
+}
+
+func (c *Client) exchange(ctx context.Context, r request, v answer) error {
+	var body []byte
+	if r.body != nil {
+		var err error
+		if body, err = json.Marshal(r.body); err != nil {
+			return &InputError{Field: r.op, Rule: "cannot be encoded: " + err.Error()}
+		}
+	}
+	config, err := c.currentConfig(ctx)
+	if err != nil {
+		return err
+	}
+	to, ok := config.targets[r.url]
+	if !ok {
+		to = target{c.engine, r.path}
+	}
+	resp, sent, err := c.withToken(ctx, to.engine, rest.Request{
+		Op: r.op, Method: r.method, Path: to.path, Query: r.query, Body: body, Repeatable: r.repeatable,
+	})
+	if err != nil {
+		return err
+	}
+	if r.secret {
+		err = decodeSecretAnswer(r.op, resp, v)
+	} else {
+		err = decodeAnswer(r.op, resp, v)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.location.note(v.common(), sent.token, sent.era); err != nil {
+		c.token.Drop(sent.token) // until the right one is back where tokens come from
+		return fmt.Errorf("%s: %w", r.op, err)
+	}
+	return nil
+}
+
+// sentWith is what a request was sent with.
+type sentWith struct {
+	token *Token
+	era   int
+}
+
+// withToken sends req with the token and returns the success that comes back. When Apple refuses
+// the token and the source has another one, req is sent once more with that: a request that is
+// refused so was not processed.
+func (c *Client) withToken(ctx context.Context, engine *rest.Engine, req rest.Request) (*rest.Response, sentWith, error) {
+	token, err := c.currentToken(ctx, req)
+	if err != nil {
+		return nil, sentWith{}, err
+	}
+	resp, sent, err := c.sendToken(ctx, engine, req, token)
+	if !tokenRefused(err) {
+		return resp, sent, err
+	}
+	c.token.Drop(token)
+	renewed, readErr := c.token.Get(ctx)
+	if readErr != nil || renewed.text.Equal(token.text) {
+		return nil, sent, err // which says more than that there is no other one
+	}
+	return c.sendToken(ctx, engine, req, renewed)
+}
+
+func (c *Client) sendToken(ctx context.Context, engine *rest.Engine, req rest.Request, token *Token) (*rest.Response, sentWith, error) {
+	req.Header = http.Header{"Authorization": {"Bearer " + token.text.Reveal()}}
+	if req.Method == http.MethodPost {
+		req.Header.Set("Content-Type", mediaType)
+	}
+	sent := sentWith{token: token, era: c.location.useToken(token)}
+	resp, err := c.do(ctx, engine, req)
+	return resp, sent, err
+}
+
+// do sends req and returns an answer that is no refusal. While Apple wants to be left alone for
+// longer than a call may wait, it returns what Apple said instead.
+func (c *Client) do(ctx context.Context, engine *rest.Engine, req rest.Request) (*rest.Response, error) {
+	if left, by := c.pace.held(); left > engine.Retry.MaxWait {
+		own := *by
+		own.Op, own.RetryAfter = req.Op, left
+		return nil, &own
+	}
+	resp, err := engine.Do(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if refused := refusal(req.Op, resp); refused != nil {
+		return nil, refused
+	}
+	return resp, nil
+}
+
+// tokenRefused reports whether a new token may help.
+func tokenRefused(err error) bool {
+	return errors.Is(err, ErrTokenExpired) || errors.Is(err, ErrTokenRevoked) || errors.Is(err, ErrTokenInvalid)
+}
+
+// currentToken returns the token to send, which is read anew when it has expired.
+func (c *Client) currentToken(ctx context.Context, req rest.Request) (*Token, error) {
+	token, err := c.token.Get(ctx)
+	if err == nil && token.Expired(time.Now()) {
+		c.token.Drop(token)
+		token, err = c.token.Get(ctx)
+	}
+	if err != nil {
+		return nil, ownError(ctx, req, err)
+	}
+	return token, nil
+}
+
+// readToken is what the lease calls for a token. It checks what can be checked without a request.
+func (c *Client) readToken(ctx context.Context, _ *Token) (*Token, error) {
+	token, err := c.tokens.Token(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the content token: %w", err)
+	}
+	if token == nil || token.text.IsZero() {
+		return nil, &InputError{Field: "Token", Rule: "was not made by ParseToken"}
+	}
+	if token.Expired(time.Now()) {
+		c.location.useToken(token)
+		return nil, fmt.Errorf("%w (on %s)", ErrTokenExpired, token.Expiry.Format(time.DateOnly))
+	}
+	return token, nil
+}
+
+// ownError returns the error of a call that got no token or no service configuration. That its own
+// time was up, while it waited for another call that reads them, is told as for every call that gets
+// no answer. All who waited share the error, so each gets an [*Error] of its own to change.
+func ownError(ctx context.Context, req rest.Request, err error) error {
+	if shared, ok := err.(*Error); ok {
+		own := *shared
+		return &own
+	}
+	_, told := errors.AsType[*TransportError](err)
+	if told || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return &TransportError{Op: req.Op, Method: req.Method, Path: req.Path.String(), Err: err}
+}
+
+// decodeAnswer decodes the body of a success into v and gives its memory back.
+func decodeAnswer(op string, resp *rest.Response, v any) error {
+	if err := lenient.Decode(resp.Body, v); err != nil {
+		return misunderstood(op, resp, err)
+	}
+	resp.Release() // decoding copies what it keeps
+	return nil
+}
+
+// decodeSecretAnswer is decodeAnswer for answers with a secret.
+func decodeSecretAnswer(op string, resp *rest.Response, v any) error {
+	err := decodeAnswer(op, resp, v)
+	if e, ok := err.(*Error); ok {
+		e.Body = nil
+	}
+	return err
+}

@@ -1,0 +1,242 @@
+package vpp
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/applemdm/applemdm/internal/rest"
+)
+
+// ServiceConfig is what the service publishes about itself.
+//
+// https://developer.apple.com/documentation/devicemanagement/serviceconfigresponse
+type ServiceConfig struct {
+	Limits            Limits             `json:"limits,omitzero"`
+	URLs              map[string]string  `json:"urls,omitzero"` // by the names that the constants URL… have
+	NotificationTypes []NotificationType `json:"notificationTypes,omitzero"`
+	ErrorCodes        []ErrorCode        `json:"errorCodes,omitzero"`
+	Unknown           Unknown            `json:",embed"`
+}
+
+// Limits bound what one request may carry. 0 is a limit that the service does not publish.
+//
+// https://developer.apple.com/documentation/devicemanagement/service-config
+type Limits struct {
+	MaxAssets                    int `json:"maxAssets,omitzero"`              // to associate or disassociate, as are the next two
+	MaxClientUserIDs             int `json:"maxClientUserIds,omitzero"`       //
+	MaxSerialNumbers             int `json:"maxSerialNumbers,omitzero"`       //
+	MaxRevokeClientUserIDs       int `json:"maxRevokeClientUserIds,omitzero"` // to take everything back from
+	MaxRevokeSerialNumbers       int `json:"maxRevokeSerialNumbers,omitzero"` // to take everything back from
+	MaxUsers                     int `json:"maxUsers,omitzero"`               // to create, update or retire
+	MaxSubscriptions             int `json:"maxSubscriptions,omitzero"`       // to associate or disassociate, as is the next
+	MaxSubscriptionClientUserIDs int `json:"maxSubscriptionClientUserIds,omitzero"`
+	MaxNotificationLength        int `json:"maxNotificationLength,omitzero"` // characters of the URL, and of the token
+	MaxMDMIDLength               int `json:"maxMdmIdLength,omitzero"`        // characters, as are the next two
+	MaxMDMNameLength             int `json:"maxMdmNameLength,omitzero"`
+	MaxMDMMetadataLength         int `json:"maxMdmMetadataLength,omitzero"`
+	MaxRequestPerSecond          int `json:"maxRequestPerSecond,omitzero"` // of one location
+
+	Unknown Unknown `json:",embed"`
+}
+
+// withDefaults fills what is not published with the values that Apple's documentation shows.
+func (l Limits) withDefaults() Limits {
+	for _, d := range []struct {
+		limit *int
+		value int
+	}{
+		{&l.MaxAssets, 25}, {&l.MaxClientUserIDs, 1000}, {&l.MaxSerialNumbers, 1000},
+		{&l.MaxRevokeClientUserIDs, 100}, {&l.MaxRevokeSerialNumbers, 100}, {&l.MaxUsers, 100},
+		{&l.MaxSubscriptions, 25}, {&l.MaxSubscriptionClientUserIDs, 1000},
+		{&l.MaxNotificationLength, 512}, {&l.MaxMDMIDLength, 100}, {&l.MaxMDMNameLength, 100},
+		{&l.MaxMDMMetadataLength, 255}, {&l.MaxRequestPerSecond, defaultRate},
+	} {
+		if *d.limit <= 0 {
+			*d.limit = d.value
+		}
+	}
+	return l
+}
+
+// ErrorCode is an error that the service may answer.
+//
+// https://developer.apple.com/documentation/devicemanagement/responseerrorcode
+type ErrorCode struct {
+	Number  Number  `json:"errorNumber"`
+	Message string  `json:"errorMessage,omitzero"`
+	Unknown Unknown `json:",embed"`
+}
+
+// The names under which the service publishes its URLs. It names none for subscriptions.
+const (
+	URLClientConfig          = "clientConfig"
+	URLGetAssets             = "getAssets"
+	URLGetAssignments        = "getAssignments"
+	URLAssociateAssets       = "associateAssets"
+	URLDisassociateAssets    = "disassociateAssets"
+	URLRevokeAssets          = "revokeAssets"
+	URLGetUsers              = "getUsers"
+	URLCreateUsers           = "createUsers"
+	URLUpdateUsers           = "updateUsers"
+	URLRetireUsers           = "retireUsers"
+	URLEventStatus           = "eventStatus"
+	URLContentMetadataLookup = "contentMetadataLookup"
+	URLInvitationEmail       = "invitationEmail" // see [ServiceConfig.InvitationURL]
+)
+
+// NotificationType is what a notification is about.
+type NotificationType string
+
+// The types that Apple documents. All but NotificationTest can be subscribed to.
+const (
+	NotificationTest                   NotificationType = "TEST_NOTIFICATION"       // sent when notifications are set up
+	NotificationAssetCount             NotificationType = "ASSET_COUNT"             // bought, moved or refunded
+	NotificationAssetManagement        NotificationType = "ASSET_MANAGEMENT"        // what became of an event about assets
+	NotificationUserManagement         NotificationType = "USER_MANAGEMENT"         // what became of an event about users
+	NotificationUserAssociated         NotificationType = "USER_ASSOCIATED"         // an invitation was accepted
+	NotificationSubscriptionManagement NotificationType = "SUBSCRIPTION_MANAGEMENT" // what became of an event about subscriptions
+	NotificationSubscriptionCount      NotificationType = "SUBSCRIPTION_COUNT"      // bought, or ended
+	NotificationUnlimitedAsset         NotificationType = "UNLIMITED_ASSET"         // Apple does not say what it holds
+)
+
+// InvitationURL returns the address at which the user with that invite code ([User.InviteCode])
+// accepts the invitation to the location, or "" if the service publishes none. Apple sends no mail:
+// send the address yourself, or with the MDM command InviteToProgram.
+//
+// https://developer.apple.com/documentation/devicemanagement/managing-users
+func (s *ServiceConfig) InvitationURL(inviteCode string) string {
+	code := url.QueryEscape(inviteCode)
+	return strings.NewReplacer("%25inviteCode%25", code, "%inviteCode%", code).Replace(s.URLs[URLInvitationEmail])
+}
+
+// ServiceConfig returns what the service publishes about itself, not older than five minutes: at
+// most one request. Limits that are not published have the documented values. The caller owns it.
+//
+// When it cannot be read again, the one read last stays good.
+//
+// https://developer.apple.com/documentation/devicemanagement/service-config
+func (c *Client) ServiceConfig(ctx context.Context) (*ServiceConfig, error) {
+	cached, err := c.currentConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own := *cached.config
+	own.URLs = maps.Clone(own.URLs)
+	own.NotificationTypes = slices.Clone(own.NotificationTypes)
+	own.ErrorCodes = slices.Clone(own.ErrorCodes)
+	return &own, nil
+}
+
+const (
+	configLife  = 5 * time.Minute
+	configRetry = time.Minute // after a failure to read it again
+)
+
+// publishedConfig is a service configuration with what follows from it.
+type publishedConfig struct {
+	config  *ServiceConfig
+	targets map[string]target // by the name of the URL; without those that must not be followed
+	due     time.Time         // to be read again
+}
+
+// target is where requests go.
+type target struct {
+	engine *rest.Engine
+	path   rest.Path
+}
+
+const opConfig = "read the service configuration"
+
+// currentConfig returns the service configuration, reading it if it is due.
+func (c *Client) currentConfig(ctx context.Context) (*publishedConfig, error) {
+	config, err := c.config.Get(ctx)
+	if err == nil && !time.Now().Before(config.due) {
+		c.config.Drop(config)
+		config, err = c.config.Get(ctx)
+	}
+	if err != nil {
+		return nil, ownError(ctx, rest.Request{Op: opConfig, Method: http.MethodGet, Path: rest.Path{"service", "config"}}, err)
+	}
+	return config, nil
+}
+
+// readConfig is what the lease calls for a service configuration.
+func (c *Client) readConfig(ctx context.Context, last *publishedConfig) (*publishedConfig, error) {
+	config, err := c.askConfig(ctx)
+	if err == nil {
+		c.pace.publish(config.Limits.MaxRequestPerSecond)
+		return &publishedConfig{config: config, targets: c.targets(config.URLs), due: time.Now().Add(configLife)}, nil
+	}
+	if last == nil || ctx.Err() != nil {
+		return nil, err
+	}
+	if c.opts.Logger != nil {
+		c.opts.Logger.WarnContext(ctx, "the service configuration could not be read again", "error", err)
+	}
+	return &publishedConfig{config: last.config, targets: last.targets, due: time.Now().Add(configRetry)}, nil
+}
+
+func (c *Client) askConfig(ctx context.Context) (*ServiceConfig, error) {
+	resp, err := c.do(ctx, c.engine, rest.Request{
+		Op: opConfig, Method: http.MethodGet, Path: rest.Path{"service", "config"}, Repeatable: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	config := new(ServiceConfig)
+	if err := decodeAnswer(opConfig, resp, config); err != nil {
+		return nil, err
+	}
+	config.Limits = config.Limits.withDefaults()
+	return config, nil
+}
+
+// targets returns where the published URLs lead. Those that lead to where the token must not go are
+// left out, so that the documented paths are used in their place.
+func (c *Client) targets(urls map[string]string) map[string]target {
+	targets := make(map[string]target, len(urls))
+	for name, text := range urls {
+		if name == URLContentMetadataLookup || name == URLInvitationEmail {
+			continue // not called with the token, or not by us
+		}
+		t, ok := c.targetOf(text)
+		if ok {
+			targets[name] = t
+		} else if c.opts.Logger != nil {
+			c.opts.Logger.Warn("a published URL is not used", "name", name, "url", text)
+		}
+	}
+	return targets
+}
+
+// targetOf returns where a published URL leads, and whether the token may go there: only to the host
+// of [Options.BaseURL] or, if that is one of Apple's, to another of theirs.
+func (c *Client) targetOf(text string) (target, bool) {
+	u, err := url.Parse(text)
+	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") == "" {
+		return target{}, false
+	}
+	origin := strings.ToLower(u.Scheme + "://" + u.Host)
+	base, _ := url.Parse(c.opts.BaseURL) // New has checked it
+	if origin != strings.ToLower(base.Scheme+"://"+base.Host) && !(isApple(base) && isApple(u)) {
+		return target{}, false
+	}
+	path, within := strings.CutPrefix(u.Path, strings.TrimSuffix(base.Path, "/")+"/")
+	if within && strings.EqualFold(u.Host, base.Host) {
+		return target{c.engine, rest.ParsePath(path)}, true
+	}
+	engine, err := c.newEngine(origin)
+	return target{engine, rest.ParsePath(u.Path)}, err == nil
+}
+
+// isApple reports whether u is at a host of Apple's, and nobody can listen in.
+func isApple(u *url.URL) bool {
+	host := strings.ToLower(u.Hostname())
+	return u.Scheme == "https" && (u.Port() == "" || u.Port() == "443") &&
+		(host == "apple.com" || strings.HasSuffix(host, ".apple.com"))
+}

@@ -1,0 +1,53 @@
+// Package vpp is a client of Apple's Apps and Books service (App, Book and Subscription Management,
+// formerly the Volume Purchase Program, VPP), version 2, for device-management servers in Go.
+//
+// # From nothing to a client
+//
+// The licences of one location are reached with a content token, the .vpptoken file that Apple
+// Business and Apple School Manager hand out. [ParseToken] reads it and says so when the file is some
+// other one; [New] makes a [Client] from a token, or from a [TokenSource] that reads it where it is
+// kept. A token that Apple refuses is read anew from there, so a renewed one needs no restart.
+//
+// # One manager for each location
+//
+// Two device-management servers on one location take each other's licences away, and Apple does not
+// prevent it. Say who you are in [Options.MDM] and call [Client.Claim] once for each location: it
+// refuses to overwrite the claim of another server. From then on every answer is watched for a claim
+// of somebody else, after which the client refuses to write: see [ErrClaimedByOther].
+//
+// # Lists
+//
+// [Client.Assets], [Client.Assignments] and [Client.Users] iterate over everything, up to five pages
+// at once, under one version of the list; [Client.Subscriptions] and its like go by cursor.
+// [Client.AssetPages] and its like are the same lists with their page boundaries, for those who keep
+// what they read and must know when a list has begun anew. [Client.Snapshot] reads a whole location
+// and [Snapshot.Diff] tells what is different since the last one.
+//
+// # Limits and pace
+//
+// The service publishes its limits, its URLs and the rate at which it wants to be called. The client
+// reads them every five minutes and keeps to them; when Apple says that there were too many
+// requests it halves its pace, and recovers slowly. [Client.ServiceConfig] shows them.
+//
+// # Errors
+//
+// A call returns a value or an error, never both. An [*Error] is an answer of Apple's, also when it
+// came with status 200; a [*TransportError] says that there was none; an [*InputError] comes before
+// any request. Each [Number] that Apple documents is a constant, and sentinels such as
+// [ErrTokenRevoked] say what it is and, in their documentation, what to do. [Options.OnState] tells
+// when a location stops working, once, and when it works again.
+//
+// Calls are repeated when that is safe, a few times, with pauses, within the deadline of their
+// context: see [Retry].
+//
+// # Secrets
+//
+// Tokens are [Secret]s or hold them: printing, logging and encoding them shows "[redacted]". Only
+// methods named Reveal give them away.
+//
+// # Testing
+//
+// Package vpptest is a simulator of the service. It works in memory and under testing/synctest.
+//
+// https://developer.apple.com/documentation/devicemanagement/app-book-and-subscription-management
+package vpp
