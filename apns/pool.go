@@ -157,7 +157,7 @@ func (p *pool) pump() {
 		p.mu.Lock()
 		p.queue.unpop(j)
 		again := p.changes != changes // room that was made while we looked
-		news := p.fullFrom.IsZero() || err != h2.ErrNoRoom
+		news := p.fullFrom.IsZero() || err == h2.ErrDraining
 		if p.fullFrom.IsZero() {
 			p.fullFrom = time.Now()
 		}
@@ -172,16 +172,16 @@ func (p *pool) pump() {
 	}
 }
 
-// startOn starts j on the first connection that takes it. The error is [h2.ErrNoRoom] unless a
-// connection has gone out of use.
+// startOn starts j on the first connection that takes it. The error is [h2.ErrDraining] if one of them
+// will take none any more, and the manager can replace it. Of one that is failing it learns when it
+// has failed.
 func startOn(conns []*conn, first int, j *job) error {
 	failure := h2.ErrNoRoom
 	for i := range conns {
 		switch err := conns[(first+i)%len(conns)].start(j); err {
 		case nil:
 			return nil
-		case h2.ErrNoRoom, h2.ErrFieldsTooLarge:
-		default:
+		case h2.ErrDraining:
 			failure = err
 		}
 	}
