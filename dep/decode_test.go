@@ -14,6 +14,7 @@ import (
 func TestDecodeMends(t *testing.T) {
 	for name, test := range map[string]struct{ body, want string }{
 		"good":                         {`{"serial_number":"A","new":{"b":1,"a":[2.50]}}`, `{"serial_number":"A","new":{"b":1,"a":[2.50]}}`},
+		"members of another type":      {`{"serial_number":"A","imei":"350","op_date":1767225600,"is_replacement_device":"true","eid":["1"]}`, `{"serial_number":"A","eid":["1"],"imei":"350","is_replacement_device":"true","op_date":1767225600}`},
 		"repeated member":              {`{"serial_number":"A","serial_number":"B"}`, `{"serial_number":"B"}`},
 		"repeated, null last":          {`{"serial_number":"A","serial_number":null}`, `{}`},
 		"repeated unknown member":      {`{"new":1,"new":2}`, `{"new":2}`},
@@ -29,7 +30,7 @@ func TestDecodeMends(t *testing.T) {
 			if err := decode([]byte(test.body), &device); err != nil {
 				t.Fatal(err)
 			}
-			out, err := json.Marshal(&device)
+			out, err := json.Marshal(&device, json.Deterministic(true))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,7 +39,7 @@ func TestDecodeMends(t *testing.T) {
 			}
 		})
 	}
-	for _, body := range []string{``, ` `, `null`, "\tnull\n", `{`, `{"model":"\xff`, `{} {}`, `[]`, `{"imei":"1","imei":"2"}`, `{"imei":"1"}`} {
+	for _, body := range []string{``, ` `, `null`, "\tnull\n", `{`, `{"model":"\xff`, `{} {}`, `[]`, `"device"`} {
 		if err := decode([]byte(body), new(Device)); err == nil {
 			t.Errorf("%q was decoded", body)
 		}
@@ -50,5 +51,22 @@ func TestAThrottleWithoutEndIsBounded(t *testing.T) {
 	notBefore := a.of([]string{"A"})[0].NotBefore
 	if years := time.Until(notBefore).Hours() / 24 / 365; years < 9 || years > 11 {
 		t.Errorf("not before %v", notBefore)
+	}
+}
+
+// One device that is not as documented must not hold up the page that it came in, and with it the
+// stream.
+func TestOneOddDeviceDoesNotHoldUpTheOthers(t *testing.T) {
+	var answer struct {
+		Devices []Device `json:"devices"`
+		feedTail
+	}
+	body := `{"cursor":"c","devices":[{"serial_number":"A","imei":"350"},{"serial_number":"B","imei":["351"]}],"more_to_follow":true}`
+	if err := decode([]byte(body), &answer); err != nil {
+		t.Fatal(err)
+	}
+	a, b := answer.Devices[0], answer.Devices[1]
+	if a.SerialNumber != "A" || string(a.Unknown["imei"]) != `"350"` || b.IMEI[0] != "351" || answer.Cursor != "c" || !answer.MoreToFollow {
+		t.Errorf("decoded %+v", answer)
 	}
 }

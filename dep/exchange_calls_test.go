@@ -59,8 +59,8 @@ var everyCall = []struct {
 	{"Account", func(ctx context.Context, c *dep.Client) error { _, err := c.Account(ctx); return err },
 		[]string{`{"server_name":5}`, `{"urls":{}}`, `{"urls":[{"limit":{"maximum":"1000"}}]}`}},
 	{"Devices", func(ctx context.Context, c *dep.Client) error { _, err := collect(c.Devices(ctx)); return err },
-		[]string{`{"cursor":5}`, `{"cursor":"c","devices":{}}`, `{"cursor":"c","more_to_follow":"no"}`, `{"cursor":"c","devices":[{"imei":"350000000000017"}]}`,
-			`{"cursor":"c","devices":[{"is_replacement_device":"yes"}]}`, `{"cursor":"c","devices":[{"op_date":1767225600}]}`}},
+		[]string{`{"cursor":5}`, `{"cursor":"c","devices":{}}`, `{"cursor":"c","more_to_follow":"no"}`, `{"cursor":"c","devices":["DEMO1"]}`,
+			`{"cursor":"c","devices":[1]}`, `{"cursor":"c","devices":[[]]}`}},
 	{"Changes", func(ctx context.Context, c *dep.Client) error {
 		_, err := collect(c.Changes(ctx, dep.Cursor{Value: "c", Phase: dep.PhaseSync}))
 		return err

@@ -4,6 +4,7 @@ package lenient
 import (
 	"bytes"
 	"errors"
+	"maps"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,7 +13,9 @@ import (
 // Decode decodes body into v. It is lenient where Apple has been seen, or may start, to be sloppy:
 // unknown members are kept or skipped, of repeated ones the last counts, and broken UTF-8 is mended.
 // An empty body, and null, are errors.
-func Decode(body []byte, v any) error {
+//
+// Where a value is of another type than v has room for, forgiving gets a second chance: see [Record].
+func Decode(body []byte, v any, forgiving ...*json.Unmarshalers) error {
 	switch trimmed := bytes.TrimSpace(body); {
 	case len(trimmed) == 0:
 		return errors.New("the body is empty")
@@ -27,7 +30,55 @@ func Decode(body []byte, v any) error {
 	if !mended {
 		return err
 	}
-	return json.Unmarshal(better, v)
+	return json.Unmarshal(better, v, json.WithUnmarshalers(json.JoinUnmarshalers(forgiving...)))
+}
+
+// Record makes a T out of an object of which some members are of a type that T has no room for: one
+// odd member must not cost the whole answer. These members go into the map that unknown points to,
+// where they survive encoding; the others are decoded as ever.
+func Record[T any](unknown func(*T) *map[string]jsontext.Value) *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *T) error {
+		object, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		odd, err := fit(object.Clone(), v)
+		if err != nil || len(odd) == 0 {
+			return err
+		}
+		kept := unknown(v)
+		if *kept == nil {
+			*kept = map[string]jsontext.Value{}
+		}
+		maps.Copy(*kept, odd)
+		return nil
+	})
+}
+
+// fit decodes object into v without the members that do not fit, and returns these.
+func fit[T any](object jsontext.Value, v *T) (odd map[string]jsontext.Value, err error) {
+	odd = map[string]jsontext.Value{}
+	for {
+		var none T
+		*v = none
+		err := json.Unmarshal(object, v)
+		e, ok := errors.AsType[*json.SemanticError](err)
+		if !ok || e.JSONPointer == "" {
+			return odd, err
+		}
+		var members map[string]jsontext.Value
+		if err := json.Unmarshal(object, &members); err != nil {
+			return odd, err
+		}
+		for name := range e.JSONPointer.Tokens() {
+			odd[name] = members[name]
+			delete(members, name)
+			break
+		}
+		if object, err = json.Marshal(members, json.Deterministic(true)); err != nil {
+			return odd, err
+		}
+	}
 }
 
 // mend returns body without repeated members and broken UTF-8, and whether it could. It does so for

@@ -3,6 +3,7 @@ package lenient
 import (
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 )
@@ -42,6 +43,56 @@ func TestDecodeRefuses(t *testing.T) {
 	for _, body := range []string{"", " \n", "null", " null ", "{", `{"name":`, `{"count":"x"}`, `{"count":"x","count":"x"}`, "<html>", `[]`} {
 		if err := Decode([]byte(body), &record{}); err == nil {
 			t.Errorf("%q was decoded", body)
+		}
+	}
+}
+
+// sparse is a record whose members are left out when they are zero, as those of all records are that
+// users may write back.
+type sparse struct {
+	Name    string                    `json:"name,omitzero"`
+	Count   int64                     `json:"count,omitzero"`
+	Unknown map[string]jsontext.Value `json:",embed"`
+}
+
+func TestOneOddMemberCostsNotTheAnswer(t *testing.T) {
+	var got struct {
+		Records []sparse          `json:"records"`
+		ByName  map[string]sparse `json:"by_name"`
+		Next    string            `json:"next"`
+	}
+	forgiving := Record(func(r *sparse) *map[string]jsontext.Value { return &r.Unknown })
+	body := `{"records":[{"name":"a","count":1},{"name":["b"],"count":"two","new":{"x":1}},{"name":"c","count":3}],` +
+		`"by_name":{"d":{"name":"d","count":{}}},"next":"n"}`
+	if err := Decode([]byte(body), &got, forgiving); err != nil {
+		t.Fatal(err)
+	}
+	want := []sparse{
+		{Name: "a", Count: 1},
+		{Unknown: map[string]jsontext.Value{"name": jsontext.Value(`["b"]`), "count": jsontext.Value(`"two"`), "new": jsontext.Value(`{"x":1}`)}},
+		{Name: "c", Count: 3},
+	}
+	if diff := cmp.Diff(want, got.Records); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	if d := got.ByName["d"]; d.Name != "d" || string(d.Unknown["count"]) != "{}" {
+		t.Errorf("by name: %+v", d)
+	}
+	encoded, err := json.Marshal(got.Records[1], json.Deterministic(true))
+	if err != nil || string(encoded) != `{"count":"two","name":["b"],"new":{"x":1}}` {
+		t.Errorf("encoded again: %s, %v", encoded, err)
+	}
+}
+
+func TestWhatIsNoRecordIsStillAnError(t *testing.T) {
+	forgiving := Record(func(r *sparse) *map[string]jsontext.Value { return &r.Unknown })
+	for _, body := range []string{`{"records":"none"}`, `{"records":[1]}`, `{"records":[{}],"next":5}`, `{"records":[{"name":1]}`} {
+		var got struct {
+			Records []sparse `json:"records"`
+			Next    string   `json:"next"`
+		}
+		if err := Decode([]byte(body), &got, forgiving); err == nil {
+			t.Errorf("%s: no error", body)
 		}
 	}
 }
