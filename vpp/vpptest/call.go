@@ -112,6 +112,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 // dispatch finds out whose request it is: of version 2, of version 1, or of the metadata services.
 func (s *Server) dispatch(c *call) *reply {
 	path := c.r.URL.Path
+	if !hostServes(c.r.Host, path) {
+		c.note("not a path of host %s", c.r.Host)
+		return &reply{status: http.StatusNotFound}
+	}
 	switch rest, is2 := strings.CutPrefix(path, base2); {
 	case is2 && strings.HasPrefix(rest, "/"):
 		c.path = rest

@@ -64,9 +64,8 @@ type clientState struct {
 	hookToken string
 	hookTypes []string
 
-	context      string // version 1's clientContext
-	apnToken     string
-	notification string // version 1's notificationToken
+	context  string // version 1's clientContext
+	apnToken string
 }
 
 // AddLocation adds a location with one token and nothing else in it.

@@ -3,7 +3,9 @@ package vpptest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // cachedList is the last list that was made of a dataset: reading it page by page does not make it
@@ -137,4 +139,17 @@ func (c *call) lookupURL() string {
 		return "https://" + lookupHost + lookupPath
 	}
 	return c.baseURL() + lookupPath
+}
+
+// hostServes reports whether a path is one of a host, as far as that is one of Apple's. Under any
+// other name this server answers all paths.
+func hostServes(host, path string) bool {
+	name, _, _ := strings.Cut(host, ":")
+	bases, known := map[string][]string{
+		serviceHost:         {legacyBase, oldLegacyBase},
+		lookupHost:          {lookupPath},
+		"api.ent.apple.com": {catalogBase},
+		"api.edu.apple.com": {catalogBase},
+	}[name]
+	return !known || slices.ContainsFunc(bases, func(base string) bool { return strings.HasPrefix(path, base) })
 }
