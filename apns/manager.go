@@ -124,7 +124,9 @@ func (p *pool) takeWorn(now time.Time) []*conn {
 	p.conns = slices.DeleteFunc(slices.Clone(p.conns), func(c *conn) bool {
 		stats := c.h2.Stats()
 		c.review(stats)
-		if now.Sub(c.opened) > p.opts.MaxConnAge || stats.MissedInRow >= maxMissed || c.cert != p.cert || stats.Draining {
+		// One that ends before its first answer is in the way of the next until that is noted.
+		ended := stats.Draining && c.answered.Load()
+		if ended || now.Sub(c.opened) > p.opts.MaxConnAge || stats.MissedInRow >= maxMissed || c.cert != p.cert {
 			worn = append(worn, c)
 			return true
 		}
@@ -219,6 +221,7 @@ func (p *pool) newConn() (*conn, error) {
 // watch takes note of the end of a connection.
 func (p *pool) watch(c *conn) {
 	<-c.h2.Done()
+	p.blame(c)
 	is := func(other *conn) bool { return other == c }
 	p.mu.Lock()
 	p.conns = slices.DeleteFunc(slices.Clone(p.conns), is)
@@ -231,7 +234,6 @@ func (p *pool) watch(c *conn) {
 	if err != nil {
 		p.log(slog.LevelInfo, "connection ended", "error", err)
 	}
-	p.blame(c)
 	if DispositionOf(err) == FixCertificate {
 		p.refuse(c.cert, err)
 	}
@@ -243,7 +245,7 @@ func (p *pool) watch(c *conn) {
 // after time, it may be. cert is what it showed, nil for the one in use.
 func (p *pool) failed(cert *Certificate, err error, reached bool) {
 	p.mu.Lock()
-	if p.cut {
+	if p.cut || cert != nil && cert != p.cert {
 		p.mu.Unlock()
 		return
 	}

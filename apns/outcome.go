@@ -28,21 +28,26 @@ func (p *pool) settle(j *job) {
 	p.finish(j, j.err)
 }
 
-// answered notes that a connection works, and what its answer says of it and of the certificate.
+// answered notes that a connection works, and what its answer says of it and of the certificate. No
+// push may follow the probe until that is clear.
 func (p *pool) answered(c *conn, j *job) {
-	c.answered.Store(true)
-	if c.doubted.Load() {
-		c.doubted.Store(false)
-	}
 	e, refused := j.err.(*Error)
 	switch {
 	case refused && e.Disposition == FixCertificate:
 		p.refuse(c.cert, e)
+		c.answered.Store(true)
 		return
 	case refused && e.Disposition == RetryElsewhere:
 		c.h2.Drain()
 	}
+	first := c.answered.CompareAndSwap(false, true)
+	if c.doubted.Load() {
+		c.doubted.Store(false)
+	}
 	p.mu.Lock()
+	if first {
+		p.fullFrom = time.Time{} // it was not full until now: there was none
+	}
 	well := p.breaker.answered(c.opened)
 	p.mu.Unlock()
 	if well {
@@ -165,12 +170,13 @@ func (p *pool) refuse(cert *Certificate, cause error) {
 	}
 }
 
-// blame notes, once, that a connection ended before its first answer.
+// blame notes, once, that a connection ended before its first answer. One that we have closed without
+// ever using it did no harm.
 func (p *pool) blame(c *conn) {
-	if c.answered.Load() || !c.blamed.CompareAndSwap(false, true) {
+	err := c.failure()
+	if c.answered.Load() || err == nil && !c.probing.Load() || !c.blamed.CompareAndSwap(false, true) {
 		return
 	}
-	err := c.failure()
 	if err == nil {
 		err = errUnanswered
 	}
