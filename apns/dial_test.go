@@ -390,7 +390,7 @@ func TestMaxDials(t *testing.T) {
 			dials = append(dials, time.Now())
 			return srv.Dial(ctx, network, address)
 		}})
-		for i := range 600 {
+		for i := range 240 {
 			if _, err := client.Push(t.Context(), pushTo(i)); err != nil {
 				wants(t, err, apns.RetryLater)
 			}
@@ -402,7 +402,7 @@ func TestMaxDials(t *testing.T) {
 				t.Fatalf("5 dials within %v", within)
 			}
 		}
-		if len(dials) < 20 {
+		if len(dials) < 12 {
 			t.Errorf("%d dials", len(dials))
 		}
 	})
