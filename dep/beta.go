@@ -14,7 +14,7 @@ import (
 type BetaToken struct {
 	Token   string  `json:"token,omitzero"`
 	Title   string  `json:"title,omitzero"`
-	OS      string  `json:"os,omitzero"` // for Macs, Apple's pages say OSX and macOS; OSX has been seen. iPads are iOS
+	OS      OS      `json:"os,omitzero"` // for Macs, Apple's pages say OSX and macOS; OSX has been seen. iPads are iOS
 	Unknown Unknown `json:",embed"`
 }
 

@@ -73,7 +73,7 @@ func (s ProfileStatus) Is(other ProfileStatus) bool {
 	return strings.EqualFold(string(s), string(other))
 }
 
-// OS is the operating system of a device.
+// OS is an operating system.
 type OS string
 
 // The operating systems that Apple names. Before protocol version 7 an iPad is IOS.
@@ -83,6 +83,10 @@ const (
 	MacOS    OS = "OSX"
 	TVOS     OS = "tvOS"
 	VisionOS OS = "visionOS"
+
+	// Of beta tokens only.
+	WatchOS   OS = "watchOS"
+	HomePodOS OS = "homePodOS"
 )
 
 // DeviceFamily is the product family of a device.

@@ -105,7 +105,7 @@ func FuzzProfile(f *testing.F) {
 		if decode(data, &p) != nil {
 			return
 		}
-		if p.Validate() != nil && p.ForMigration() == nil {
+		if p.Validate() != nil && p.ValidateForMigration() == nil {
 			t.Error("a profile that is not valid is good for a migration")
 		}
 		if _, err := p.Digest(); err != nil {

@@ -1,6 +1,7 @@
 package dep
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,10 +24,10 @@ const (
 
 // What this package says for a device that Apple did not answer for.
 const (
-	StatusMissing Status = "missing from the answer" // Apple answered, but not for this device
-	StatusUnknown Status = "unknown"                 // in the request that failed: it may have been done
-	StatusNotSent Status = "not sent"                // in a request that was not sent after the failure
-	StatusSkipped Status = "skipped"                 // nothing to do: an [Assigner] found it done
+	StatusMissing   Status = "missing from the answer" // Apple answered, but not for this device
+	StatusUncertain Status = "uncertain"               // in the request that failed: it may have been done
+	StatusNotSent   Status = "not sent"                // in a request that was not sent after the failure
+	StatusSkipped   Status = "skipped"                 // nothing to do: an [Assigner] found it done
 
 	// StatusUnverified: an [Assigner] read the device back, and it does not have the profile.
 	StatusUnverified Status = "assigned but not confirmed"
@@ -73,7 +74,7 @@ func (o Outcomes) Done() bool {
 // PartialError says that a call for many devices failed after Apple had already answered for some
 // of them. errors.Is and errors.As reach the failure.
 type PartialError struct {
-	// Outcomes has the answers that came, [StatusUnknown] for the devices of the request that
+	// Outcomes has the answers that came, [StatusUncertain] for the devices of the request that
 	// failed, and [StatusNotSent] for the rest.
 	Outcomes Outcomes
 	Err      error
@@ -82,7 +83,7 @@ type PartialError struct {
 func (e *PartialError) Error() string {
 	answered := 0
 	for _, o := range e.Outcomes {
-		if o.Status != StatusUnknown && o.Status != StatusNotSent {
+		if o.Status != StatusUncertain && o.Status != StatusNotSent {
 			answered++
 		}
 	}
@@ -147,11 +148,26 @@ func partial(answered Outcomes, batch, serials []string, err error) error {
 	}
 	outcomes := slices.Clone(answered)
 	for i, serial := range serials[len(answered):] {
-		status := StatusUnknown
+		status := StatusUncertain
 		if i >= len(batch) {
 			status = StatusNotSent
 		}
 		outcomes = append(outcomes, Outcome{SerialNumber: serial, Status: status})
 	}
 	return &PartialError{Outcomes: outcomes, Err: err}
+}
+
+// outcomesAfter returns what is known of serials after a call for them failed with err.
+func outcomesAfter(serials []string, err error) Outcomes {
+	if e, ok := errors.AsType[*PartialError](err); ok {
+		return e.Outcomes
+	}
+	outcomes := make(Outcomes, len(serials))
+	for i, serial := range serials {
+		outcomes[i] = Outcome{SerialNumber: serial, Status: StatusNotSent}
+		if i < MaxBatch {
+			outcomes[i].Status = StatusUncertain
+		}
+	}
+	return outcomes
 }

@@ -149,7 +149,7 @@ func TestPartialError(t *testing.T) {
 				}
 				var status []dep.Status
 				status = append(status, slices.Repeat([]dep.Status{dep.StatusSuccess}, want.answered)...)
-				status = append(status, slices.Repeat([]dep.Status{dep.StatusUnknown}, want.unknown)...)
+				status = append(status, slices.Repeat([]dep.Status{dep.StatusUncertain}, want.unknown)...)
 				status = append(status, slices.Repeat([]dep.Status{dep.StatusNotSent}, want.notSent)...)
 				for i, o := range partial.Outcomes {
 					if o.SerialNumber != serials[i] || o.Status != status[i] {
@@ -231,7 +231,7 @@ func TestStatusPredicates(t *testing.T) {
 		{"SUCCESS", true, false}, {"success", true, false}, {dep.StatusSkipped, true, false},
 		{"NOT_ACCESSIBLE", false, true}, {"not_found", false, true},
 		{"FAILED", false, false}, {"THROTTLED", false, false}, {"", false, false}, {"NEW", false, false},
-		{dep.StatusMissing, false, false}, {dep.StatusUnknown, false, false}, {dep.StatusNotSent, false, false}, {dep.StatusUnverified, false, false},
+		{dep.StatusMissing, false, false}, {dep.StatusUncertain, false, false}, {dep.StatusNotSent, false, false}, {dep.StatusUnverified, false, false},
 	} {
 		if test.status.Done() != test.done || test.status.Gone() != test.gone {
 			t.Errorf("%q: done %v, gone %v", test.status, test.status.Done(), test.status.Gone())

@@ -71,10 +71,14 @@ type Profile struct {
 type DefinedProfile struct {
 	ProfileUUID string
 	Outcomes    Outcomes // of Profile.Devices; empty if there were none
+
+	// AssignError is why some devices are [StatusUncertain] or [StatusNotSent]: the profile was
+	// defined, but assigning it to the devices that did not fit into the definition failed.
+	AssignError error
 }
 
-// DefineProfile defines p and assigns it to p.Devices, of which there are at most [MaxBatch]. p is
-// validated first and not modified.
+// DefineProfile defines p and assigns it to p.Devices: the first [MaxBatch] with the definition, the
+// rest as [Client.AssignProfile] does. p is validated first and not modified.
 //
 // Each definition makes a new profile, also of the same content, so it is repeated by itself only
 // when Apple surely did not process it. To avoid needless profiles, compare [Profile.Digest] with
@@ -87,21 +91,39 @@ func (c *Client) DefineProfile(ctx context.Context, p *Profile) (*DefinedProfile
 	}
 	sent := *p
 	sent.ProfileUUID = ""
+	var more []string
 	if len(p.Devices) > 0 {
-		var err error
-		if sent.Devices, err = field.Serials("Profile.Devices", p.Devices); err != nil {
+		serials, err := field.Serials("Profile.Devices", p.Devices)
+		if err != nil {
 			return nil, err
 		}
+		first := min(len(serials), MaxBatch)
+		sent.Devices, more = serials[:first], serials[first:]
 	}
-	r := request{op: "define the profile", method: http.MethodPost, path: rest.Path{"profile"}, body: &sent}
-	answer, err := call[statusAnswer](ctx, c, r)
+	defined, err := c.define(ctx, &sent)
+	if err != nil || len(more) == 0 {
+		return defined, err
+	}
+	assigned, err := c.AssignProfile(ctx, defined.ProfileUUID, more)
+	if err != nil {
+		defined.AssignError = err
+		defined.Outcomes = append(defined.Outcomes, outcomesAfter(more, err)...)
+		return defined, nil
+	}
+	defined.Outcomes = append(defined.Outcomes, assigned.Outcomes...)
+	return defined, nil
+}
+
+func (c *Client) define(ctx context.Context, p *Profile) (*DefinedProfile, error) {
+	const op = "define the profile"
+	answer, err := call[statusAnswer](ctx, c, request{op: op, method: http.MethodPost, path: rest.Path{"profile"}, body: p})
 	if err != nil {
 		return nil, err
 	}
 	if answer.ProfileUUID == "" {
-		return nil, incomplete(r.op, "it has no profile_uuid")
+		return nil, incomplete(op, "it has no profile_uuid")
 	}
-	return &DefinedProfile{ProfileUUID: answer.ProfileUUID, Outcomes: answer.of(sent.Devices)}, nil
+	return &DefinedProfile{ProfileUUID: answer.ProfileUUID, Outcomes: answer.of(p.Devices)}, nil
 }
 
 // Profile reads a profile. Apple does not promise to return every member that was sent.

@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/applemdm/applemdm/dep"
+	"github.com/applemdm/applemdm/dep/deptest"
 )
 
 // goodProfile has no more than it needs.
@@ -102,8 +104,6 @@ func TestProfileValidate(t *testing.T) {
 		{"skip keys of tomorrow", func(p *dep.Profile) { p.SkipSetupItems = []dep.SkipKey{"Hologram", dep.SkipSiri} }, nil},
 		{"empty skip key", func(p *dep.Profile) { p.SkipSetupItems = []dep.SkipKey{dep.SkipSiri, ""} }, []string{"SkipSetupItems[1]"}},
 		{"most devices", func(p *dep.Profile) { p.Devices = someSerials(1000) }, nil},
-		{"too many devices", func(p *dep.Profile) { p.Devices = someSerials(1001) }, []string{"Devices"}},
-
 		{"everything wrong", func(p *dep.Profile) {
 			*p = dep.Profile{IsMDMRemovable: new(false), Region: "x", Language: "X", SkipSetupItems: []dep.SkipKey{""}}
 		}, []string{"ProfileName", "URL", "IsMDMRemovable", "Language", "Region", "SkipSetupItems[0]"}},
@@ -118,7 +118,7 @@ func TestProfileValidate(t *testing.T) {
 	}
 	var none *dep.Profile
 	for name, err := range map[string]error{
-		"Validate": none.Validate(), "ForMigration": none.ForMigration(), "Digest": second(none.Digest()),
+		"Validate": none.Validate(), "ValidateForMigration": none.ValidateForMigration(), "Digest": second(none.Digest()),
 	} {
 		if diff := cmp.Diff([]string{"Profile"}, brokenRules(t, err)); diff != "" {
 			t.Errorf("%s of nil (-want +got):\n%s", name, diff)
@@ -128,7 +128,7 @@ func TestProfileValidate(t *testing.T) {
 
 func second[A, B any](_ A, b B) B { return b }
 
-func TestProfileForMigration(t *testing.T) {
+func TestProfileValidateForMigration(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*dep.Profile)
@@ -143,7 +143,7 @@ func TestProfileForMigration(t *testing.T) {
 	} {
 		p := goodProfile()
 		test.change(p)
-		if diff := cmp.Diff(test.want, brokenRules(t, p.ForMigration())); diff != "" {
+		if diff := cmp.Diff(test.want, brokenRules(t, p.ValidateForMigration())); diff != "" {
 			t.Errorf("%s: fields (-want +got):\n%s", test.name, diff)
 		}
 	}
@@ -298,4 +298,44 @@ func TestProfileErrorsNameFieldAndRule(t *testing.T) {
 	if _, ok := errors.AsType[*dep.InputError](err); !ok {
 		t.Errorf("error %T", err)
 	}
+}
+
+// A definition takes a thousand devices; the others are assigned after it.
+func TestDefineProfileForManyDevices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, client := simulated(t, nil, nil)
+		serials := srv.AddRandomDevices(2300)
+		p := goodProfile()
+		p.Devices = serials
+		defined, err := client.DefineProfile(t.Context(), p)
+		if err != nil || defined.AssignError != nil {
+			t.Fatalf("%+v, %v", defined, err)
+		}
+		if len(defined.Outcomes) != len(serials) || !defined.Outcomes.Done() {
+			t.Errorf("%d outcomes for %d devices", len(defined.Outcomes), len(serials))
+		}
+		if d, _ := srv.Device(serials[2299]); d.ProfileUUID != defined.ProfileUUID {
+			t.Errorf("the last device has the profile %q", d.ProfileUUID)
+		}
+
+		srv.Fail(deptest.Fault{Path: "/profile/devices", Skip: 1, Kind: deptest.Answer, Status: 400, Body: "MALFORMED_REQUEST_BODY"})
+		p.Devices = append(serials, srv.AddRandomDevices(1000)...)
+		if defined, err = client.DefineProfile(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		success, uncertain := defined.Outcomes.Serials(dep.StatusSuccess), defined.Outcomes.Serials(dep.StatusUncertain)
+		notSent := defined.Outcomes.Serials(dep.StatusNotSent)
+		if !errors.Is(defined.AssignError, dep.ErrMalformedRequest) || len(success) != 2000 || len(uncertain) != 1000 || len(notSent) != 300 {
+			t.Errorf("%d, %d, %d devices, %v", len(success), len(uncertain), len(notSent), defined.AssignError)
+		}
+
+		srv.Fail(deptest.Fault{Path: "/profile/devices", Kind: deptest.Answer, Status: 400, Body: "MALFORMED_REQUEST_BODY"})
+		if defined, err = client.DefineProfile(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		uncertain, notSent = defined.Outcomes.Serials(dep.StatusUncertain), defined.Outcomes.Serials(dep.StatusNotSent)
+		if len(uncertain) != 1000 || len(notSent) != 1300 {
+			t.Errorf("%d and %d devices", len(uncertain), len(notSent))
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/applemdm/applemdm/internal/rest"
 )
@@ -25,7 +26,7 @@ type RosterClass struct {
 	StudentUniqueIdentifiers    []string     `json:"student_unique_identifiers,omitzero"`
 	Source                      RosterSource `json:"source,omitzero"`
 	SourceSystemIdentifier      string       `json:"source_system_identifier,omitzero"`
-	Status                      string       `json:"status,omitzero"` // Active or Inactive
+	Status                      RosterStatus `json:"status,omitzero"`
 	OpDate                      Time         `json:"op_date,omitzero"`
 	Unknown                     Unknown      `json:",embed"`
 }
@@ -50,12 +51,12 @@ type RosterPerson struct {
 	EmailAddress           string       `json:"email_address,omitzero"`
 	SISUsername            string       `json:"sis_username,omitzero"`
 	PersonID               string       `json:"person_id,omitzero"`
-	Grade                  string       `json:"grade,omitzero"`         // of students
-	PasscodeType           string       `json:"passcode_type,omitzero"` // complex, four or six
+	Grade                  string       `json:"grade,omitzero"` // of students
+	PasscodeType           PasscodeType `json:"passcode_type,omitzero"`
 	IsFederatedAuth        bool         `json:"is_federated_auth,omitzero"`
 	Source                 RosterSource `json:"source,omitzero"`
 	SourceSystemIdentifier string       `json:"source_system_identifier,omitzero"`
-	Status                 string       `json:"status,omitzero"` // Active, InActive, FailedPasswordLocked or AtoLocked
+	Status                 RosterStatus `json:"status,omitzero"`
 	OpDate                 Time         `json:"op_date,omitzero"`
 	Unknown                Unknown      `json:",embed"`
 }
@@ -69,7 +70,7 @@ type RosterCourse struct {
 	CourseNumber           string       `json:"course_number,omitzero"`
 	Source                 RosterSource `json:"source,omitzero"`
 	SourceSystemIdentifier string       `json:"source_system_identifier,omitzero"`
-	Status                 string       `json:"status,omitzero"` // Active or Inactive
+	Status                 RosterStatus `json:"status,omitzero"`
 	OpDate                 Time         `json:"op_date,omitzero"`
 	Unknown                Unknown      `json:",embed"`
 }
@@ -82,7 +83,7 @@ type RosterLocation struct {
 	Name                   string       `json:"name,omitzero"`
 	Source                 RosterSource `json:"source,omitzero"`
 	SourceSystemIdentifier string       `json:"source_system_identifier,omitzero"`
-	Status                 string       `json:"status,omitzero"` // Active or Inactive
+	Status                 RosterStatus `json:"status,omitzero"`
 	OpDate                 Time         `json:"op_date,omitzero"`
 	Unknown                Unknown      `json:",embed"`
 }
@@ -101,6 +102,31 @@ const (
 	SourceDEP              RosterSource = "DEP"
 	SourceFormulaGenerated RosterSource = "FORMULA_GENERATED"
 	SourceSFTP             RosterSource = "SFTP"
+)
+
+// RosterStatus says whether an entry is in use.
+type RosterStatus string
+
+// The statuses that Apple names; the last two are of persons. Compare with [RosterStatus.Is]: Apple
+// writes InActive for persons.
+const (
+	RosterActive               RosterStatus = "Active"
+	RosterInactive             RosterStatus = "Inactive"
+	RosterFailedPasswordLocked RosterStatus = "FailedPasswordLocked"
+	RosterAtoLocked            RosterStatus = "AtoLocked"
+)
+
+// Is reports whether both are the same, whatever their case.
+func (s RosterStatus) Is(other RosterStatus) bool { return strings.EqualFold(string(s), string(other)) }
+
+// PasscodeType is what a person signs in with on a Shared iPad.
+type PasscodeType string
+
+// The passcodes that Apple names.
+const (
+	PasscodeComplex PasscodeType = "complex"
+	PasscodeFour    PasscodeType = "four" // digits
+	PasscodeSix     PasscodeType = "six"  // digits
 )
 
 // Classes returns an iterator over all classes. Cost, memory and errors are as with

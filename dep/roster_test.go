@@ -38,16 +38,16 @@ func school(t *testing.T, n int, server *deptest.Options) *org {
 type rosterEntry struct{ id, name, status string }
 
 func classEntry(c dep.RosterClass) rosterEntry {
-	return rosterEntry{c.UniqueIdentifier, c.Name, c.Status}
+	return rosterEntry{c.UniqueIdentifier, c.Name, string(c.Status)}
 }
 func personEntry(p dep.RosterPerson) rosterEntry {
-	return rosterEntry{p.UniqueIdentifier, p.Name, p.Status}
+	return rosterEntry{p.UniqueIdentifier, p.Name, string(p.Status)}
 }
 func courseEntry(c dep.RosterCourse) rosterEntry {
-	return rosterEntry{c.UniqueIdentifier, c.Name, c.Status}
+	return rosterEntry{c.UniqueIdentifier, c.Name, string(c.Status)}
 }
 func locationEntry(l dep.RosterLocation) rosterEntry {
-	return rosterEntry{l.UniqueIdentifier, l.Name, l.Status}
+	return rosterEntry{l.UniqueIdentifier, l.Name, string(l.Status)}
 }
 
 // roster is one of the four, with the types taken off.

@@ -49,9 +49,11 @@ type UnlockRequest struct {
 	// a directory id, a name). Both are required.
 	OrgName, GUID string
 
-	// BypassCode is the code that the device was locked with, or the one that it reported. Both may
-	// exist, and the server cannot know which counts: try both.
+	// BypassCode is the code that the server locked the device with, DeviceCode the one that the
+	// device itself reported, sent as it is; give one of them. Both may exist, and the server cannot
+	// know which counts: try both.
 	BypassCode BypassCode
+	DeviceCode Secret
 }
 
 // NewUnlocker returns an Unlocker that shows pushCertificate, the APNs certificate of the server,
@@ -146,8 +148,8 @@ func (r *UnlockRequest) check() error {
 			return &InputError{Field: "UnlockRequest." + required.name, Rule: "must not be empty"}
 		}
 	}
-	if r.BypassCode.IsZero() {
-		return &InputError{Field: "UnlockRequest.BypassCode", Rule: "must not be empty"}
+	if r.BypassCode.IsZero() == r.DeviceCode.IsZero() {
+		return &InputError{Field: "UnlockRequest.BypassCode", Rule: "must be given, or DeviceCode, and not both"}
 	}
 	return nil
 }
@@ -165,5 +167,9 @@ func (r *UnlockRequest) query() url.Values {
 // form has the code as people read it: the service calls that the escrow key, unlike the call that
 // locks.
 func (r *UnlockRequest) form() url.Values {
-	return url.Values{"orgName": {r.OrgName}, "guid": {r.GUID}, "escrowKey": {r.BypassCode.RevealHuman()}}
+	code := r.DeviceCode.Reveal()
+	if code == "" {
+		code = r.BypassCode.RevealHuman()
+	}
+	return url.Values{"orgName": {r.OrgName}, "guid": {r.GUID}, "escrowKey": {code}}
 }

@@ -279,3 +279,29 @@ func TestNewUnlockerChecksItsInput(t *testing.T) {
 func (o *org) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(o.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
+
+// The code that a device reported is sent as it is; exactly one code must be given.
+func TestUnlockWithTheCodeOfTheDevice(t *testing.T) {
+	var sent string
+	service := memhttp.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sent = r.FormValue("escrowKey")
+	}), nil)
+	defer service.Close()
+	unlocker, err := dep.NewUnlocker(newPushCertificate(t), &dep.UnlockOptions{HTTPClient: service.Client(), BaseURL: service.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := dep.UnlockRequest{SerialNumber: "DEMO1", ProductType: "iPhone18,1", OrgName: "Example Org", GUID: "admin"}
+	for _, both := range []bool{false, true} {
+		if both {
+			request.BypassCode, request.DeviceCode = dep.NewBypassCode(), dep.NewSecret("x")
+		}
+		if _, ok := errors.AsType[*dep.InputError](unlocker.Unlock(t.Context(), request)); !ok || sent != "" {
+			t.Errorf("both codes %v: not refused", both)
+		}
+	}
+	request.BypassCode, request.DeviceCode = dep.BypassCode{}, dep.NewSecret("AB-1 2/3")
+	if err := unlocker.Unlock(t.Context(), request); err != nil || sent != "AB-1 2/3" {
+		t.Errorf("Unlock = %v, sent %q", err, sent)
+	}
+}

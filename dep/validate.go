@@ -2,7 +2,7 @@ package dep
 
 import (
 	"crypto/sha256"
-	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,8 +13,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Validate returns every rule that p breaks and that Apple would refuse it for, as [*InputError]s
-// joined into one error, or nil. It does no I/O. [Client.DefineProfile] calls it.
+// Validate returns every rule that p breaks and that Apple would refuse it for, or that can only be
+// a mistake, as [*InputError]s joined into one error, or nil. It does no I/O. [Client.DefineProfile] calls it.
 //
 // It does not judge the skip keys, which change with each OS, nor combinations that Apple accepts
 // although a device ignores them.
@@ -44,17 +44,14 @@ func (p *Profile) Validate() error {
 			v.add(fmt.Sprintf("SkipSetupItems[%d]", i), "must not be empty")
 		}
 	}
-	if len(p.Devices) > MaxBatch {
-		v.add("Devices", fmt.Sprintf("has %d serial numbers; at most %d go with a definition, assign the others later", len(p.Devices), MaxBatch))
-	}
 	return errors.Join(v...)
 }
 
-// ForMigration returns every rule of [Profile.Validate] and those that Apple adds for devices with
+// ValidateForMigration returns every rule of [Profile.Validate] and those that Apple adds for devices with
 // an MDMMigrationDeadline.
 //
 // https://developer.apple.com/documentation/devicemanagement/migrating-managed-devices
-func (p *Profile) ForMigration() error {
+func (p *Profile) ValidateForMigration() error {
 	if p == nil {
 		return p.Validate()
 	}
@@ -140,9 +137,13 @@ func (v *violations) pattern(field, text, pattern, rule string) {
 	}
 }
 
+// certificates looks at the outside only: crypto/x509 refuses certificates, such as those with a
+// negative serial number, that Apple may accept.
 func (v *violations) certificates(field string, certs [][]byte) {
 	for i, der := range certs {
-		if _, err := x509.ParseCertificate(der); err != nil {
+		var certificate asn1.RawValue
+		rest, err := asn1.Unmarshal(der, &certificate)
+		if err != nil || len(rest) > 0 || certificate.Tag != asn1.TagSequence {
 			v.add(fmt.Sprintf("%s[%d]", field, i), "is no certificate in DER")
 		}
 	}
