@@ -29,6 +29,8 @@ type job struct {
 	patience time.Duration // with one connection
 	finish   func(*job)    // gets the outcome; called once, on any goroutine, and must not block
 
+	told chan struct{} // for one that waits for the outcome; see tell
+
 	// The outcome.
 	id     string
 	err    error
@@ -55,14 +57,17 @@ func (js *jobs) get() *job {
 	if j, ok := js.pool.Get().(*job); ok {
 		return j
 	}
-	return new(job)
+	return &job{told: make(chan struct{}, 1)}
 }
+
+// tell is a finish for one goroutine that waits for told. It may also have left.
+func (j *job) tell() { j.told <- struct{}{} }
 
 // put takes j back. Nobody may look at it any more.
 func (js *jobs) put(j *job) {
 	call := j.call
 	call.Response, call.Trailer, call.ResponseBody = call.Response[:0], nil, call.ResponseBody[:0]
-	*j = job{call: h2.Call{Body: call.Body[:0], Response: call.Response, ResponseBody: call.ResponseBody}}
+	*j = job{told: j.told, call: h2.Call{Body: call.Body[:0], Response: call.Response, ResponseBody: call.ResponseBody}}
 	js.pool.Put(j)
 }
 

@@ -138,19 +138,18 @@ func DispositionOf(err error) Disposition {
 //
 // https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
 func (c *Client) Push(ctx context.Context, push Push) (string, error) {
-	done := make(chan Result, 1)
-	if err := c.submit(ctx, push, func(*job) {}, func(j *job) {
-		done <- j.result()
-		c.jobs.put(j)
-	}); err != nil {
+	var j *job
+	if err := c.submit(ctx, push, func(started *job) { j = started }, (*job).tell); err != nil {
 		return "", err
 	}
 	select {
-	case r := <-done:
-		if r.Err != nil {
-			return "", r.Err
+	case <-j.told:
+		id, err := j.id, j.err
+		c.jobs.put(j)
+		if err != nil {
+			return "", err
 		}
-		return r.ID, nil
+		return id, nil
 	case <-ctx.Done():
 		return "", &TransportError{Sent: true, Err: poll.Cause(ctx)}
 	}
