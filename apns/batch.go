@@ -20,6 +20,8 @@ type batch struct {
 	cancel context.CancelFunc
 	feeder sync.WaitGroup
 
+	finished func(*job) // finish, made into a value once
+
 	mu       sync.Mutex
 	results  []Result // not taken yet
 	spare    []Result // taken before; its memory is used again
@@ -37,6 +39,7 @@ func newBatch(ctx context.Context, c *Client) *batch {
 	b := &batch{client: c, arrived: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	b.under.before, b.under.after = &b.under, &b.under
 	b.ctx, b.cancel = context.WithCancel(ctx)
+	b.finished = b.finish
 	return b
 }
 
@@ -49,7 +52,7 @@ func (b *batch) start(pushes iter.Seq[Push]) {
 				b.add(Result{Push: push, Err: &TransportError{Err: poll.Cause(b.ctx)}})
 				return
 			}
-			if err := b.client.submit(b.ctx, push, b.begin, b.finish); err != nil {
+			if err := b.client.submit(b.ctx, push, b.begin, b.finished); err != nil {
 				b.add(Result{Push: push, Err: err})
 			}
 		}

@@ -100,7 +100,12 @@ func parseBase64Token(text string) ([]byte, error) {
 func tokenError(rule string) error { return &field.InputError{Field: "Token", Rule: rule} }
 
 func isHex(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) })
+	for _, c := range []byte(text) {
+		if letter := c | 0x20; (c < '0' || c > '9') && (letter < 'a' || letter > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // isText reports whether all of raw could be digits of hex or base64. Among a hundred million million
