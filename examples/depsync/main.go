@@ -10,6 +10,8 @@
 //
 //	go run ./examples/depsync -newkey server.pem > certificate.pem
 //	go run ./examples/depsync -key server.pem -token downloaded.p7m -cursor devices.cursor
+//
+// With -open, the token is printed as the JSON that dep.FileToken reads.
 package main
 
 import (
@@ -32,6 +34,7 @@ type settings struct {
 	token    string
 	cursor   string
 	baseURL  string
+	open     bool
 	sim      bool
 	once     bool
 	interval time.Duration
@@ -43,6 +46,7 @@ func main() {
 	flag.StringVar(&s.newKey, "newkey", "", "make a key pair in this `file`, print the certificate to upload, and end")
 	flag.StringVar(&s.key, "key", "", "`file` with the key pair (PEM)")
 	flag.StringVar(&s.token, "token", "", "`file` with the downloaded token (.p7m)")
+	flag.BoolVar(&s.open, "open", false, "print the token, decrypted, and end: keep the output secret")
 	flag.StringVar(&s.cursor, "cursor", "", "`file` that keeps the cursor between starts; none keeps it in memory")
 	flag.StringVar(&s.baseURL, "base", "", "`URL` of the service, if it is not Apple's")
 	flag.BoolVar(&s.sim, "sim", false, "use a simulator in memory instead of Apple")
@@ -70,6 +74,10 @@ func run(ctx context.Context, s settings) error {
 	}
 	token, err := openToken(s.key, s.token)
 	if err != nil {
+		return err
+	}
+	if s.open {
+		_, err = os.Stdout.Write(append(token.Reveal(), '\n'))
 		return err
 	}
 	return follow(ctx, s, token, &dep.Options{BaseURL: s.baseURL})
