@@ -85,16 +85,16 @@ func apnsRates() ([]figure, error) {
 		return nil, err
 	}
 	defer server.stop()
-	rate := func(client string, pushes, atATime int) (apnsResult, error) {
+	rate := func(client string, pushes, atATime, times int) (apnsResult, error) {
 		r, err := runApns(apnsTask{
-			Client: client, Site: server.site, Devices: pushes, Pushes: pushes, InFlight: atATime, Repeat: 2,
+			Client: client, Site: server.site, Devices: pushes, Pushes: pushes, InFlight: atATime, Repeat: times,
 		})
 		if err != nil {
 			err = fmt.Errorf("%s at %v of latency: %w", client, latency, err)
 		}
 		return r, err
 	}
-	ours, err := rate("PushAll", 60_000, slowStreams)
+	ours, err := rate("PushAll", 60_000, slowStreams, 3)
 	if err != nil {
 		return nil, err
 	}
@@ -106,12 +106,13 @@ func apnsRates() ([]figure, error) {
 		what, client string
 		pushes       int
 		atATime      int
+		times        int
 	}{
-		{"1,000 goroutines of apns2", "apns2", 20_000, slowStreams},
-		{"the 5 workers that nanopush has by default", "nanopush", 200, 5},
-		{"one call of nanopush, which today ignores that default", "nanopush-call", 5_000, 0},
+		{"1,000 goroutines of apns2", "apns2", 20_000, slowStreams, 2},
+		{"the 5 workers that nanopush has by default", "nanopush", 200, 5, 2},
+		{"one call of nanopush, which today ignores that default", "nanopush-call", 5_000, 0, 1},
 	} {
-		r, err := rate(peer.client, peer.pushes, peer.atATime)
+		r, err := rate(peer.client, peer.pushes, peer.atATime, peer.times)
 		if err != nil {
 			return nil, err
 		}
