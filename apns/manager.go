@@ -60,7 +60,7 @@ func (p *pool) run() {
 
 // pause is how long the manager may sleep unless it is woken; less than zero is for ever.
 func (p *pool) pause(now time.Time) time.Duration {
-	if p.queue.empty() && len(p.held) == 0 {
+	if p.resting = p.queue.empty() && len(p.held) == 0; p.resting {
 		return p.untilAged(now)
 	}
 	pause := sweepEvery

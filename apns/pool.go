@@ -45,6 +45,7 @@ type pool struct {
 	turn     int     // the connection that is asked first next time
 	cert     *Certificate
 	managed  bool // the manager runs
+	resting  bool // and sleeps without a look at the queue, which was empty
 	dialing  bool
 	dialed   []time.Time // the latest attempts, of the last minute
 	fullFrom time.Time   // since when every connection has been full
@@ -96,7 +97,7 @@ func (p *pool) send(j *job) {
 		return
 	}
 	p.queue.push(j)
-	full := !p.fullFrom.IsZero()
+	full := !p.fullFrom.IsZero() && !p.resting
 	p.mu.Unlock()
 	if !full { // or else the next change of a connection pumps
 		p.pump()
@@ -157,7 +158,7 @@ func (p *pool) pump() {
 		p.mu.Lock()
 		p.queue.unpop(j)
 		again := p.changes != changes // room that was made while we looked
-		news := p.fullFrom.IsZero() || err == h2.ErrDraining
+		news := p.fullFrom.IsZero() || err == h2.ErrDraining || p.resting
 		if p.fullFrom.IsZero() {
 			p.fullFrom = time.Now()
 		}

@@ -320,7 +320,7 @@ func TestShutdown(t *testing.T) {
 			}
 			time.Sleep(c.after)
 			err, took := shut(t, client, c.patience)
-			if errors.Is(err, context.DeadlineExceeded) != c.cut || took.Truncate(time.Second) != c.takes {
+			if errors.Is(err, context.DeadlineExceeded) != c.cut || took < c.takes || took > c.takes+3*time.Second {
 				t.Errorf("Shutdown: %v after %v", err, took)
 			}
 			wg.Wait()

@@ -342,7 +342,7 @@ func TestPushReturnsWhenItsContextEnds(t *testing.T) {
 func TestTwoPushesToOneTokenAreOneWakeUp(t *testing.T) {
 	const n = 100
 	synctest.Test(t, func(t *testing.T) {
-		srv := newServer(t, nil)
+		srv := newServer(t, &apnstest.Options{Latency: time.Second})
 		device := srv.AddToken(topic, token(1), "magic-1")
 		client := newClient(t, srv, nil)
 		same := func(yield func(apns.Push) bool) {
@@ -374,7 +374,7 @@ func TestTwoPushesToOneTokenAreOneWakeUp(t *testing.T) {
 // A refusal is shared as well.
 func TestARefusalIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := newServer(t, nil)
+		srv := newServer(t, &apnstest.Options{Latency: time.Second})
 		srv.AddToken(topic, token(1), "magic-1")
 		srv.Unregister(token(1), time.Now())
 		client := newClient(t, srv, nil)
