@@ -143,6 +143,9 @@ type Client struct {
 	session *lease.Lease[*session]
 	state   *edge.Watch[State]
 
+	resets      atomic.Uint64                // calls of ResetSession
+	obeyed      atomic.Uint64                // how many of them a login has followed
+	refusal     atomic.Pointer[loginRefusal] // of the login that was refused last
 	tokenExpiry atomic.Pointer[time.Time]    // of the token used last
 	urls        atomic.Pointer[[]AccountURL] // of the account read last
 }

@@ -151,6 +151,10 @@ func (c *Client) Devices(ctx context.Context) iter.Seq2[Device, error] {
 // server may not see it has the serial number and ResponseStatus [StatusNotAccessible] only; of one
 // that the answer does not mention, [StatusMissing].
 //
+// When a request fails, the error comes alone, even if requests before it were answered: reading
+// again costs nothing but those requests. Whoever wants to keep what was read asks for at most
+// MaxBatch devices at a time.
+//
 // https://developer.apple.com/documentation/devicemanagement/device-details
 func (c *Client) DeviceDetails(ctx context.Context, serials []string) ([]Device, error) {
 	unique, err := field.Serials("serials", serials)

@@ -33,8 +33,9 @@
 // [*TransportError] says that there was none; an [*InputError] comes before any request. Sentinels
 // such as [ErrTermsNotSigned] say what it is and, in their documentation, what to do.
 // [Options.OnState] tells when the account stops working, once, and when it works again. What
-// becomes of each device in a call for many is a result, not an error; a call that fails after some
-// devices were answered for returns a [*PartialError].
+// becomes of each device in a call for many is a result, not an error; a call that changes devices
+// and fails after some were answered for returns a [*PartialError]. Calls that only read return
+// the failure alone.
 //
 // Calls are repeated when that is safe, a few times, with pauses, within the deadline of their
 // context: see [Retry].

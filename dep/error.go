@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 
@@ -62,6 +63,10 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // What the service says of the account and its token. A new session repairs none of these; each
 // also is a [State], so that [Options.OnState] can tell an administrator once.
+//
+// A login that was refused so is not tried again for ten seconds with the same token: calls that
+// need it meanwhile return the same error and cost no request. [Client.ResetSession] ends that, and so
+// does another token.
 var (
 	// ErrTermsNotSigned: the organisation has not accepted Apple's current terms. Its administrator
 	// signs in to Apple Business or Apple School Manager and accepts them; the token stays good.
@@ -81,9 +86,11 @@ var (
 	// token was downloaded, and when token and secret belong to different files.
 	ErrSignatureInvalid = errors.New("the signature of the login was refused")
 
-	// ErrLoginRefused: Apple refused the login without naming a cause (oauth_problem_advice). A
-	// wrong clock of this host is a known one, a token replaced in the portal another; a status of
-	// 400 has also been seen to pass by itself.
+	// ErrLoginRefused: Apple refused the login without naming a cause that is known here: with
+	// oauth_problem_advice, or with any 400, 401 or 403 that has no sentinel of its own. A wrong clock
+	// of this host is a known cause, a token replaced in the portal another. A 400
+	// oauth_problem_advice has also been seen to pass by itself: the login is repeated once, after
+	// ten seconds (less if [Retry].MaxWait is), if the deadline of the call allows it.
 	ErrLoginRefused = errors.New("the login was refused")
 
 	// ErrAccessDenied: this server, or its token, may not use the service.
@@ -100,7 +107,9 @@ var (
 
 // What the service says of a request.
 var (
-	// ErrUnauthorized: the session was refused and a new login did not help.
+	// ErrUnauthorized: the session was refused, and then the one of a new login too, although the
+	// login went well. It says nothing of the account, so it may pass; a login that is refused is
+	// [ErrLoginRefused] or more specific.
 	ErrUnauthorized = errors.New("the session was refused")
 
 	// ErrUserAgent: Apple does not accept the User-Agent. Set [Options.UserAgent] to the name and
@@ -269,33 +278,37 @@ func retryAfter(err error) time.Duration {
 // maxErrorBody bounds what an Error keeps of an answer.
 const maxErrorBody = 64 << 10
 
-// refusal makes the Error for an answer whose status is not 200.
+// refusal makes the Error for an answer whose status is not 200, and releases the answer.
 func refusal(op string, resp *rest.Response) *Error {
 	e := answerError(op, resp)
-	e.Code = errorCode(resp.Status, resp.Body)
+	e.Code = errorCode(e.StatusCode, e.Body)
 	if e.Err = sentinel(e.Code); e.Err == nil {
 		e.Err = statusSentinel(resp.Status)
 	}
 	return e
 }
 
-// misunderstood makes the Error for a success whose body cannot be read.
+// misunderstood makes the Error for a success whose body cannot be read, and releases the answer.
 func misunderstood(op string, resp *rest.Response, cause error) *Error {
 	e := answerError(op, resp)
 	e.Err = fmt.Errorf("%w: %w", ErrUnexpectedAnswer, cause)
 	return e
 }
 
+// answerError keeps a copy of what it needs of resp and releases it: the body may be large, and
+// errors live long.
 func answerError(op string, resp *rest.Response) *Error {
-	return &Error{
-		Op: op, StatusCode: resp.Status, Body: resp.Body[:min(len(resp.Body), maxErrorBody)],
+	e := &Error{
+		Op: op, StatusCode: resp.Status, Body: bytes.Clone(resp.Body[:min(len(resp.Body), maxErrorBody)]),
 		RetryAfter: resp.RetryAfter, RequestID: resp.RequestID,
 	}
+	resp.Release()
+	return e
 }
 
 // errorCode finds Apple's code in the body of a refusal: a bare word, a word in double quotes
-// (depsim), a word with HTTP's reason phrase fused to its end ("token_expiredForbidden"), or a
-// JSON object with a member "code". Bodies of another form, such as HTML or the reason phrase alone,
+// (depsim), a word with one of HTTP's reason phrases at its end ("token_expiredForbidden"), or a
+// JSON object with a member "code". Bodies of another form, such as HTML or a reason phrase alone,
 // are not Apple's and have none.
 func errorCode(status int, body []byte) string {
 	text := strings.Trim(string(bytes.TrimSpace(body[:min(len(body), maxErrorBody)])), `"`)
@@ -308,11 +321,33 @@ func errorCode(status int, body []byte) string {
 		}
 		text = object.Code
 	}
-	text = strings.TrimSuffix(text, http.StatusText(status))
+	text = cutPhrases(text, status)
 	if len(text) > 100 || strings.ContainsFunc(text, notInCode) {
 		return ""
 	}
 	return text
+}
+
+// cutPhrases returns text without the reason phrases at its end, and white space before them: that
+// of status, and those of all refusals, because the two need not agree.
+func cutPhrases(text string, status int) string {
+	for before := ""; before != text; {
+		before = text
+		text = cutPhrase(text, status)
+		for s := http.StatusBadRequest; s < http.StatusInternalServerError; s++ {
+			text = cutPhrase(text, s)
+		}
+	}
+	return text
+}
+
+func cutPhrase(text string, status int) string {
+	phrase := http.StatusText(status)
+	rest, found := strings.CutSuffix(text, phrase)
+	if !found || phrase == "" {
+		return text
+	}
+	return strings.TrimRightFunc(rest, unicode.IsSpace)
 }
 
 func notInCode(r rune) bool {

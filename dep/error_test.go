@@ -31,7 +31,17 @@ func TestErrorCode(t *testing.T) {
 		{"fused with Unauthorized", 401, "oauth_problem_adviceUnauthorized", "oauth_problem_advice"},
 		{"fused with Bad Request", 400, "oauth_problem_adviceBad Request", "oauth_problem_advice"},
 		{"fused, quoted", 403, `"token_rejectedForbidden"`, "token_rejected"},
-		{"fused with the phrase of another status", 401, "token_expiredForbidden", "token_expiredForbidden"},
+		{"fused with the phrase of another status", 400, "token_rejectedForbidden", "token_rejected"},
+		{"fused with another one", 403, "token_expiredUnauthorized", "token_expired"},
+		{"fused with two words of another status", 401, "oauth_problem_adviceBad Request", "oauth_problem_advice"},
+		{"fused with the phrase of a failure", 500, "token_expiredInternal Server Error", "token_expired"},
+		{"set off by a blank", 403, "token_expired Forbidden", "token_expired"},
+		{"set off by a blank, quoted", 403, `"token_expired Forbidden"`, "token_expired"},
+		{"set off by lines", 403, "token_expired\r\n\r\nForbidden\r\n", "token_expired"},
+		{"fused twice", 403, "token_expiredForbidden Forbidden", "token_expired"},
+		{"fused, in JSON", 403, `{"code":"token_expiredUnauthorized"}`, "token_expired"},
+		{"the phrase of another status only", 403, "Unauthorized", ""},
+		{"the phrase of another status only, quoted", 401, `" Bad Request"`, ""},
 		{"not fused: another case", 403, "FORBIDDEN", "FORBIDDEN"},
 		{"not fused: the suffix is part of the word", 403, "IS_FORBIDDEN", "IS_FORBIDDEN"},
 		{"unknown status", 499, "SOMETHING", "SOMETHING"},
@@ -140,6 +150,26 @@ func TestRefusalKeepsWhatCame(t *testing.T) {
 	}
 }
 
+// An error lives as long as its State does; the answer may have had 32 MiB.
+func TestErrorsDoNotKeepTheAnswer(t *testing.T) {
+	cause := errors.New("cut off")
+	for name, make := range map[string]func(*rest.Response) *Error{
+		"refusal":       func(r *rest.Response) *Error { return refusal("op", r) },
+		"misunderstood": func(r *rest.Response) *Error { return misunderstood("op", r, cause) },
+	} {
+		body := bytes.Repeat([]byte("x"), 1<<20)
+		resp := &rest.Response{Status: 500, Body: body}
+		e := make(resp)
+		if resp.Body != nil {
+			t.Errorf("%s: the answer was not released", name)
+		}
+		clear(body) // as the next answer that is read into its memory does
+		if len(e.Body) != maxErrorBody || cap(e.Body) > 2*maxErrorBody || bytes.ContainsRune(e.Body, 0) {
+			t.Errorf("%s: the error keeps %d bytes, or those of the answer", name, cap(e.Body))
+		}
+	}
+}
+
 func TestErrorText(t *testing.T) {
 	for want, e := range map[string]*Error{
 		"fetch devices: status 400 EXPIRED_CURSOR: the cursor has expired": {
@@ -186,9 +216,13 @@ func TestProfileNotFoundSentinel(t *testing.T) {
 		{400, "PROFILE_NOT_FOUND", ErrProfileNotFound},
 		{400, "profile_not_found", ErrProfileNotFound},
 		{404, "NOT_FOUND", ErrProfileNotFound},
-		{404, "", ErrProfileNotFound},
-		{404, "<html>", ErrProfileNotFound},
-		{404, "SOMETHING_NEW", ErrProfileNotFound},
+		{404, "PROFILE_NOT_FOUND_HERE", ErrProfileNotFound},
+		{404, "", nil},
+		{404, "<html>", nil},
+		{404, "The page could not be found\n\nNOT_FOUND", nil},
+		{404, "Not Found", nil},
+		{404, "SOMETHING_NEW", nil},
+		{404, "DEVICE_NOT_FOUND", ErrDeviceNotFound},
 		{404, "MALFORMED_REQUEST_BODY", ErrMalformedRequest},
 		{400, "", nil},
 		{400, "PROFILE_UUID_REQUIRED", ErrProfileUUIDRequired},
@@ -218,12 +252,8 @@ func TestReasonPhraseAloneIsNoCode(t *testing.T) {
 
 // A service that is not there at all says nothing of the profile.
 func TestAMissingLoginIsNoMissingProfile(t *testing.T) {
-	err := profileNotFound(refusal(opLogin, &rest.Response{Status: 404, Body: []byte("not here")}))
+	err := profileNotFound(refusal(opLogin, &rest.Response{Status: 404, Body: []byte("NOT_FOUND")}))
 	if errors.Is(err, ErrProfileNotFound) {
-		t.Errorf("%v", err)
-	}
-	err = profileNotFound(refusal("read the profile", &rest.Response{Status: 404}))
-	if !errors.Is(err, ErrProfileNotFound) {
 		t.Errorf("%v", err)
 	}
 }

@@ -37,6 +37,7 @@ const (
 	server   = "5xx"       // ErrServer
 	odd      = "odd"       // ErrUnexpectedAnswer
 	noEntry  = "401"       // ErrUnauthorized
+	noLogin  = "no login"  // ErrLoginRefused
 	either   = "ok or lost"
 )
 
@@ -62,6 +63,7 @@ func ending(err error) string {
 		for name, sentinel := range map[string]error{
 			busy429: dep.ErrTooManyRequests, busy503: dep.ErrUnavailable, server: dep.ErrServer,
 			odd: dep.ErrUnexpectedAnswer, noEntry: dep.ErrUnauthorized,
+			noLogin: dep.ErrLoginRefused,
 		} {
 			if errors.Is(err, sentinel) {
 				return name
@@ -127,6 +129,8 @@ func (row faultRow) want(call *faultCall, forEver bool) string {
 		return works
 	case row.fault.Status == 401 && call.name == "unlock" && !forEver:
 		return noEntry // there is no session to open anew
+	case row.fault.Status == 401 && call.name == "login" && forEver:
+		return noLogin
 	case forEver:
 		return row.always
 	case call.unsafe && row.unsafe != "":
@@ -505,6 +509,9 @@ func runFault(t *testing.T, row faultRow, call *faultCall, forEver bool, push tl
 	c.ResetFaults()
 	c.unlockFaults.Reset()
 	c.checkNothingLost(t, row, call, err)
+	if end == noLogin {
+		c.client.ResetSession() // a refusal is remembered for a while
+	}
 	c.account(t) // the client goes on as if nothing had been
 	return end
 }

@@ -401,6 +401,7 @@ func TestRegressionNothingSecretIsLogged(t *testing.T) {
 		if !errors.Is(err, dep.ErrLoginRefused) {
 			t.Errorf("err = %v", err)
 		}
+		o.client.ResetSession()
 		everyEndpoint(t, o, o.client)
 		if log := o.logs.String(); !strings.Contains(log, "path=/session") || !strings.Contains(log, "status=401") {
 			t.Errorf("the log tells too little: %s", log)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,7 +122,8 @@ func TestALoginFailureIsShared(t *testing.T) {
 		if o.logins() != 1 || o.Count("", "/account") != 0 {
 			t.Errorf("%d logins, %d other requests; want 1 and none", o.logins(), o.Count("", "/account"))
 		}
-		o.account(t) // the failure is not kept
+		o.client.ResetSession()
+		o.account(t)
 	})
 }
 
@@ -256,6 +256,53 @@ func TestRotationByAnyAnswer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The answers that a call is repeated after count as any other: the next attempt uses what they
+// hand out, even where the session before it ends at once.
+func TestRotationByAnswersThatAreRepeatedAfter(t *testing.T) {
+	for name, fault := range map[string]deptest.Fault{
+		"503":         {Kind: deptest.Answer, Status: 503},
+		"429":         {Kind: deptest.Answer, Status: 429},
+		"500":         {Kind: deptest.Answer, Status: 500},
+		"a lost body": {Kind: deptest.Drip, Delay: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o, store, clients := replicas(t, 1, nil)
+				mustReadAccount(t, clients[0])
+				next, last := o.NewSession(), o.NewSession()
+				for _, session := range []string{next, last} {
+					fault.Path, fault.Header = "/account", http.Header{sessionHeader: {session}}
+					o.Fail(fault)
+				}
+				mustReadAccount(t, clients[0], clients[0])
+				first := o.sessionsUsed("/account")[0]
+				if diff := cmp.Diff([]string{first, first, next, last, last}, o.sessionsUsed("/account")); diff != "" {
+					t.Errorf("sessions used: %s", diff)
+				}
+				if store.stored.Reveal() != last || o.Logins() != 1 {
+					t.Errorf("%d logins, or the session handed out last is not stored", o.Logins())
+				}
+			})
+		})
+	}
+}
+
+// A refused session that an answer has just handed out is dropped as any other.
+func TestARotationByARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, store, clients := replicas(t, 1, nil)
+		mustReadAccount(t, clients[0])
+		o.Fail(deptest.Fault{
+			Path: "/account", Kind: deptest.Answer, Status: 401, Body: "UNAUTHORIZED", Header: http.Header{sessionHeader: {"4711"}},
+		})
+		mustReadAccount(t, clients[0])
+		used := o.sessionsUsed("/account")
+		if o.Logins() != 2 || len(used) != 3 || used[2] == "4711" || store.stored.Reveal() != used[2] {
+			t.Errorf("%d logins, sessions used: %q", o.Logins(), used)
+		}
+	})
 }
 
 func TestRotationThatEndsTheOldSession(t *testing.T) {
@@ -627,222 +674,6 @@ func TestEachClientHasItsProtocolVersion(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"10", "10", "2", "2"}, versions); diff != "" {
 			t.Error(diff)
-		}
-	})
-}
-
-// memoryStore is a SessionStore whose steps a test can watch and spoil.
-type memoryStore struct {
-	mu         sync.Mutex
-	stored     dep.Secret
-	loads      int
-	loadErr    error
-	swapErr    error
-	beforeSwap func()
-}
-
-func (s *memoryStore) LoadSession(context.Context) (dep.Secret, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.loads++
-	return s.stored, s.loadErr
-}
-
-func (s *memoryStore) SwapSession(_ context.Context, old, next dep.Secret) (bool, error) {
-	if hook := s.takeHook(); hook != nil {
-		hook()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.swapErr != nil {
-		return false, s.swapErr
-	}
-	if !s.stored.Equal(old) {
-		return false, nil
-	}
-	s.stored = next
-	return true, nil
-}
-
-func (s *memoryStore) takeHook() func() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	hook := s.beforeSwap
-	s.beforeSwap = nil
-	return hook
-}
-
-func (s *memoryStore) set(change func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change()
-}
-
-// replicas returns an organisation and n clients that share a store. All ends when no secret shows.
-func replicas(t *testing.T, n int, server *deptest.Options) (*org, *memoryStore, []*dep.Client) {
-	o := newOrg(t, server, nil)
-	t.Cleanup(func() { o.hides(t, o.secrets()) })
-	store := new(memoryStore)
-	clients := make([]*dep.Client, n)
-	for i := range clients {
-		clients[i] = o.newClient(t, depToken(t, o.Token()), func(opts *dep.Options) { opts.Sessions = store })
-	}
-	return o, store, clients
-}
-
-func mustReadAccount(t *testing.T, clients ...*dep.Client) {
-	t.Helper()
-	for i, c := range clients {
-		if _, err := c.Account(t.Context()); err != nil {
-			t.Errorf("client %d: %v", i, err)
-		}
-	}
-}
-
-func TestReplicasShareOneLogin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o, store, clients := replicas(t, 3, nil)
-		for range 3 {
-			mustReadAccount(t, clients...)
-		}
-		if o.Logins() != 1 || store.loads != 3 {
-			t.Errorf("%d logins, %d loads; want 1 and 3", o.Logins(), store.loads)
-		}
-		o.ExpireSessions()
-		mustReadAccount(t, clients...)
-		if o.Logins() != 2 {
-			t.Errorf("%d logins after all sessions ended, want 2", o.Logins())
-		}
-		if used := o.sessionsUsed("/account"); store.stored.Reveal() != used[len(used)-1] {
-			t.Error("the session in use is not the stored one")
-		}
-	})
-}
-
-// One replica slept while the others logged in, and the session that it finds has ended too.
-func TestAStoredSessionThatHasEndedIsNotTheLastTry(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o, _, clients := replicas(t, 2, nil)
-		mustReadAccount(t, clients...)
-		o.ExpireSessions()
-		mustReadAccount(t, clients[0])
-		o.ExpireSessions()
-		mustReadAccount(t, clients[1])
-		if o.Logins() != 3 {
-			t.Errorf("%d logins, want 3", o.Logins())
-		}
-	})
-}
-
-func TestReplaysAreBoundedWithAStoreToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o, store, clients := replicas(t, 1, nil)
-		mustReadAccount(t, clients...)
-		store.set(func() { store.stored = dep.NewSecret("stale") })
-		o.ResetReceived()
-		o.Fail(deptest.Fault{Path: "/account", Kind: deptest.Answer, Status: 401, Body: "UNAUTHORIZED", Count: -1})
-		_, err := clients[0].Account(t.Context())
-		if !errors.Is(err, dep.ErrUnauthorized) || o.Count("", "/account") != 3 || o.logins() != 1 {
-			t.Errorf("err = %v after %d requests and %d logins, want 3 and 1", err, o.Count("", "/account"), o.logins())
-		}
-	})
-}
-
-func TestALostRaceToStoreTakesTheWinner(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o, store, clients := replicas(t, 2, nil)
-		store.beforeSwap = func() { mustReadAccount(t, clients[1]) }
-		mustReadAccount(t, clients[0])
-		if used := o.sessionsUsed("/account"); o.Logins() != 2 || used[0] != used[1] || store.stored.Reveal() != used[0] {
-			t.Errorf("%d logins, sessions used: %q", o.Logins(), used)
-		}
-	})
-}
-
-// The login that lost the race has ended the session that won it.
-func TestALostRaceWhereOnlyOneSessionLives(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o, store, clients := replicas(t, 2, &deptest.Options{SingleSession: true})
-		mustReadAccount(t, clients...)
-		o.ExpireSessions()
-		store.beforeSwap = func() { mustReadAccount(t, clients[1]) }
-		o.Fail(deptest.Fault{Path: "/session", Kind: deptest.Late, Skip: 1}) // both have logged in before either swaps
-		mustReadAccount(t, clients[0])
-		mustReadAccount(t, clients...)
-		if used := o.sessionsUsed("/account"); store.stored.Reveal() != used[len(used)-1] {
-			t.Error("the session in use is not the stored one")
-		}
-	})
-}
-
-func TestAStoreThatFails(t *testing.T) {
-	down := errors.New("the database is down")
-	synctest.Test(t, func(t *testing.T) {
-		o, store, clients := replicas(t, 1, nil)
-		store.set(func() { store.loadErr = down })
-		_, err := clients[0].Account(t.Context())
-		if !errors.Is(err, down) || o.Count("", "") != 0 {
-			t.Errorf("err = %v after %d requests", err, o.Count("", ""))
-		}
-		store.set(func() { store.loadErr, store.swapErr = nil, down })
-		if _, err = clients[0].Account(t.Context()); !errors.Is(err, down) {
-			t.Errorf("err = %v", err)
-		}
-		if s := clients[0].State(); s.Kind != dep.StateUnknown {
-			t.Errorf("state %q: the store says nothing of the account", s.Kind)
-		}
-		store.set(func() { store.swapErr = nil })
-		mustReadAccount(t, clients...)
-
-		store.set(func() { store.swapErr = down })
-		o.RotateSessions(1)
-		mustReadAccount(t, clients[0], clients[0]) // goes on with the new session all the same
-		if !strings.Contains(o.logs.String(), "a rotated session could not be stored") {
-			t.Error("the log does not tell")
-		}
-		o.hides(t, o.secrets(), err)
-	})
-}
-
-func TestAStoreThatForgets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o, store, clients := replicas(t, 2, nil)
-		mustReadAccount(t, clients[0])
-		store.set(func() { store.stored = dep.Secret{} })
-		mustReadAccount(t, clients...)
-		if o.Logins() != 2 {
-			t.Errorf("%d logins, want 2", o.Logins())
-		}
-	})
-}
-
-func TestRotationIsStored(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o, store, clients := replicas(t, 2, &deptest.Options{DropRotated: true})
-		o.RotateSessions(1)
-		for range 4 {
-			mustReadAccount(t, clients...)
-		}
-		if o.Logins() != 1 {
-			t.Errorf("%d logins, want 1", o.Logins())
-		}
-		used := o.sessionsUsed("/account")
-		if store.stored.Reveal() == used[len(used)-1] {
-			t.Error("the session of the last answer is not stored")
-		}
-	})
-}
-
-func TestResetSessionWithAStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o, _, clients := replicas(t, 2, nil)
-		mustReadAccount(t, clients...)
-		clients[0].ResetSession()
-		mustReadAccount(t, clients[0])
-		clients[1].ResetSession()
-		mustReadAccount(t, clients[1])
-		if o.Logins() != 2 {
-			t.Errorf("%d logins, want 2: one for the reset, and the second client finds it", o.Logins())
 		}
 	})
 }

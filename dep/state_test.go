@@ -115,8 +115,8 @@ func TestStateEdges(t *testing.T) {
 				if test.kind == dep.StateTokenExpired {
 					o.client.ResetSession() // a session outlives the token's own idea of its end
 				}
-				began := time.Now()
 				o.twenty(t, test.err)
+				began := time.Now() // a login that may pass is repeated after a pause
 				time.Sleep(time.Hour)
 				o.twenty(t, test.err)
 
@@ -149,9 +149,11 @@ func TestStateGoesFromOneTroubleToAnother(t *testing.T) {
 		}
 		o.SetTermsSigned(false)
 		o.twenty(t, dep.ErrTermsNotSigned)
+		time.Sleep(10 * time.Second) // for so long a refused login is remembered
 		o.SetServerInactive(true)
 		o.twenty(t, dep.ErrServerInactive)
 		o.SetServerInactive(false)
+		time.Sleep(10 * time.Second)
 		o.twenty(t, dep.ErrTermsNotSigned)
 		want := []dep.StateKind{dep.StateTermsNotSigned, dep.StateServerInactive, dep.StateTermsNotSigned}
 		if diff := cmp.Diff(want, o.kinds()); diff != "" {

@@ -120,6 +120,7 @@ func (w *world) play() int {
 func (w *world) finish() {
 	w.calm = true
 	w.srv.ResetFaults()
+	w.client.ResetSession() // a refused login is remembered for a while
 	w.srv.RepeatCursor(0)
 	sync1(w.t, w.syncer)
 	for o, at := range w.owed {

@@ -2,6 +2,7 @@ package field
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +82,15 @@ func TestSerials(t *testing.T) {
 		if _, ok := errors.AsType[*InputError](err); !ok || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("Serials(%q) = %v, want %q", c.serials, err, c.want)
 		}
+	}
+}
+
+func TestGoodSerialsCostNoText(t *testing.T) {
+	serials := make([]string, 1000)
+	for i := range serials {
+		serials[i] = "C02" + strconv.Itoa(i)
+	}
+	if n := testing.AllocsPerRun(10, func() { _, _ = Serials("serials", serials) }); n > 100 {
+		t.Errorf("%v allocations for %d serial numbers", n, len(serials))
 	}
 }

@@ -19,8 +19,8 @@ func Serials(field string, serials []string) ([]string, error) {
 	seen := make(map[string]struct{}, len(serials))
 	unique := make([]string, 0, len(serials))
 	for i, serial := range serials {
-		if err := Serial(fmt.Sprintf("%s[%d]", field, i), serial); err != nil {
-			return nil, err
+		if rule := serialRule(serial); rule != "" {
+			return nil, &InputError{Field: fmt.Sprintf("%s[%d]", field, i), Rule: rule}
 		}
 		if _, again := seen[serial]; again {
 			continue
@@ -33,15 +33,23 @@ func Serials(field string, serials []string) ([]string, error) {
 
 // Serial checks one serial number. The error is an [*InputError].
 func Serial(field, serial string) error {
-	switch {
-	case serial == "":
-		return &InputError{Field: field, Rule: "must not be empty"}
-	case len(serial) > maxSerialLength:
-		return &InputError{Field: field, Rule: fmt.Sprintf("has %d characters; a serial number has at most %d", len(serial), maxSerialLength)}
-	case strings.ContainsFunc(serial, notInSerial):
-		return &InputError{Field: field, Rule: fmt.Sprintf("is %q; a serial number has neither spaces nor characters outside of ASCII", serial)}
+	if rule := serialRule(serial); rule != "" {
+		return &InputError{Field: field, Rule: rule}
 	}
 	return nil
+}
+
+// serialRule returns the rule that serial breaks, or "".
+func serialRule(serial string) string {
+	switch {
+	case serial == "":
+		return "must not be empty"
+	case len(serial) > maxSerialLength:
+		return fmt.Sprintf("has %d characters; a serial number has at most %d", len(serial), maxSerialLength)
+	case strings.ContainsFunc(serial, notInSerial):
+		return fmt.Sprintf("is %q; a serial number has neither spaces nor characters outside of ASCII", serial)
+	}
+	return ""
 }
 
 func notInSerial(r rune) bool {

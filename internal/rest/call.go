@@ -181,6 +181,9 @@ func (c *call) observe(ctx context.Context, resp *http.Response, err error) (boo
 		c.pause = 0
 	}
 	c.report(ctx)
+	if err == nil && c.req.Answered != nil {
+		c.req.Answered(resp.Header)
+	}
 	return again, nil
 }
 

@@ -141,6 +141,10 @@ type Request struct {
 
 	// Sign completes each attempt just before it is sent, for signatures that are good once.
 	Sign func(*http.Request) error
+
+	// Answered is told the header of each answer, whether it counts, is to be repeated after, or
+	// loses its body, before the next attempt is signed. It runs on the goroutine of Do.
+	Answered func(http.Header)
 }
 
 // Response is an answer of the service, whatever its status. The receiver owns all of it, until it
