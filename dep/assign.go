@@ -14,8 +14,8 @@ type AssignResult struct {
 	Outcomes    Outcomes // one for each distinct serial number, in the order given
 }
 
-// RetryAt returns the earliest time at which it makes sense to ask again for the devices that are
-// throttled, or the zero time if none is, or Apple named no time.
+// RetryAt returns the time from which all the devices that are throttled may be asked for again, or
+// the zero time if none is, or Apple named no time. [Outcome.NotBefore] has that of each.
 func (r *AssignResult) RetryAt() time.Time {
 	var latest time.Time
 	for _, o := range r.Outcomes {

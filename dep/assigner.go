@@ -3,7 +3,7 @@ package dep
 import (
 	"cmp"
 	"context"
-	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,23 +12,37 @@ import (
 	"github.com/applemdm/applemdm/internal/poll"
 )
 
-// Assignment is the wish that a device have a profile, and what has become of it.
+// Assignment is the wish that a device have a profile, and what has become of it. To keep it as JSON
+// is fine; Err is not in there.
 type Assignment struct {
 	SerialNumber string
 	ProfileUUID  string
 
-	Status    Status    // of the last try; "" before the first
-	Tries     int       // that came to nothing; waiting out a throttle does not count
-	NotBefore time.Time // when it is tried next; the zero time is at once
-	Done      bool      // it is settled, well or not, and no longer pending
-	Err       error     // why it was given up, if Apple refused the request as a whole
+	// Status is of the last try, "" before the first. A throttle is the device's, whatever the
+	// profile: a new wish begins with [StatusThrottled] while the device is known to be.
+	Status Status
+
+	Tries     int       // that came to nothing; waiting out a throttle and failed requests do not count
+	NotBefore time.Time // when it is tried next, at the earliest; the zero time is at once
+	Settled   bool      // well or not ([Status.Done] tells), and no longer pending
+
+	// Err is what Apple answered, or why it did not, if the last request for the device failed as a
+	// whole. A settled one was given up for it.
+	Err error `json:"-"`
 }
 
 // AssignerOptions of an [Assigner]. The zero value of each field means its default.
 type AssignerOptions struct {
-	// OnOutcome is told of every try for every device. Calls do not overlap; they run on the
-	// goroutine of Run or Drain.
+	// OnOutcome is told of every try that came to an outcome, for every device, unless the device
+	// was asked for again or forgotten during the try. Calls do not overlap, not with those of
+	// OnError either; they run on the goroutine of Run or Drain and may call the Assigner.
 	OnOutcome func(Assignment)
+
+	// OnError is told of every request that failed and left its devices pending, such as with
+	// [ErrTermsNotSigned], [ErrUserAgent] or [ErrUnavailable], after the repetitions that
+	// [Options.Retry] allows. [Assignment.Err] has it too, for each of the devices. That the context
+	// of Run or Drain ended is no error here.
+	OnError func(error)
 
 	// Always assigns without looking first whether the device has the profile already. Looking
 	// costs a request for every [MaxBatch] devices and keeps Apple from throttling them.
@@ -52,8 +66,17 @@ type AssignerOptions struct {
 
 // Assigner sees to it that devices get their profiles: it leaves those alone that have them, waits
 // for those that Apple throttles until Apple wants to be asked again, tries others again for a
-// while, and tells of every outcome. It keeps its list in memory, about 200 bytes a device; keep
-// [Assigner.Pending] to go on after a restart. All methods are safe for concurrent use.
+// while, and tells of every outcome.
+//
+// Profiles have their turns, a request of [MaxBatch] devices each. After a request that failed, the
+// devices of that profile pause, longer each time, from 5 seconds up to half an hour, and as long
+// as Apple's Retry-After says, up to 24 hours; the other profiles go on. When Apple refuses the body
+// of a request for many devices ([ErrMalformedRequest]), the halves are tried, so that one bad serial
+// number settles alone, with its [Assignment.Err]; after 20 such refusals the rest is left to the next
+// try.
+//
+// An Assigner keeps its list in memory, about 200 bytes a device; keep [Assigner.Pending] to go on
+// after a restart. All methods are safe for concurrent use.
 type Assigner struct {
 	client *Client
 	opts   AssignerOptions
@@ -61,8 +84,13 @@ type Assigner struct {
 	running chan struct{} // holds a value while nobody works
 	wake    chan struct{}
 
-	mu      sync.Mutex
-	pending map[string]*Assignment // by serial number; an entry is replaced, never changed
+	mu sync.Mutex
+
+	// pending is by serial number. An entry is replaced, never changed: a try knows by the address
+	// whether the device was asked for again meanwhile.
+	pending map[string]*Assignment
+	pauses  map[string]pause // of the profiles whose last request failed, by UUID
+	turn    string           // the profile that was tried last
 }
 
 // NewAssigner returns an Assigner with nothing to do. A nil opts means defaults. It does no I/O; its
@@ -70,7 +98,7 @@ type Assigner struct {
 func NewAssigner(client *Client, opts *AssignerOptions) (*Assigner, error) {
 	a := &Assigner{
 		client: client, running: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		pending: map[string]*Assignment{},
+		pending: map[string]*Assignment{}, pauses: map[string]pause{},
 	}
 	a.running <- struct{}{}
 	if opts != nil {
@@ -90,12 +118,17 @@ func NewAssigner(client *Client, opts *AssignerOptions) (*Assigner, error) {
 	return a, nil
 }
 
-// maxAssignWait bounds the pause after tries that came to nothing.
+// maxAssignWait bounds every pause but that of a throttled device. It also is what is believed of
+// Retry-After, which a wrong clock can make a date far away.
 const maxAssignWait = 24 * time.Hour
 
 // Assign asks for a profile on devices, in the place of what was asked for them before. It does no
 // I/O. A device that is pending for the same profile keeps its place: asking again does not end its
-// throttle.
+// throttle. If it is being tried at this moment, it is tried once more after that, for what Apple was
+// told may be from before the wish. Another profile does not end a throttle either.
+//
+// New wishes end the pause of a profile whose last request failed, but not before Apple wants to be
+// asked again, and not within 5 seconds.
 func (a *Assigner) Assign(profileUUID string, serials []string) error {
 	if err := checkProfileUUID(profileUUID); err != nil {
 		return err
@@ -104,15 +137,28 @@ func (a *Assigner) Assign(profileUUID string, serials []string) error {
 	if err != nil {
 		return err
 	}
-	assignments := make([]Assignment, len(unique))
-	for i, serial := range unique {
-		assignments[i] = Assignment{SerialNumber: serial, ProfileUUID: profileUUID}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, serial := range unique {
+		next := Assignment{SerialNumber: serial, ProfileUUID: profileUUID}
+		before := a.pending[serial]
+		switch {
+		case before != nil && normalUUID(before.ProfileUUID) == normalUUID(profileUUID):
+			next = *before
+		case before != nil:
+			next.keepThrottle(before)
+			a.endPause(profileUUID)
+		default:
+			a.endPause(profileUUID)
+		}
+		a.pending[serial] = &next
 	}
-	a.enter(assignments)
+	a.look()
 	return nil
 }
 
-// Restore takes over what another Assigner had [Assigner.Pending].
+// Restore takes over what another Assigner had [Assigner.Pending]. What is pending here already is
+// newer and stays, but learns of a throttle.
 func (a *Assigner) Restore(pending []Assignment) error {
 	for _, p := range pending {
 		if err := field.Serial("Assignment.SerialNumber", p.SerialNumber); err != nil {
@@ -122,36 +168,51 @@ func (a *Assigner) Restore(pending []Assignment) error {
 			return err
 		}
 	}
-	a.enter(pending)
-	return nil
-}
-
-func (a *Assigner) enter(assignments []Assignment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, next := range assignments {
-		before := a.pending[next.SerialNumber]
-		if before != nil && normalUUID(before.ProfileUUID) == normalUUID(next.ProfileUUID) || next.Done {
+	for _, next := range pending {
+		if next.Settled {
 			continue
+		}
+		if before := a.pending[next.SerialNumber]; before != nil {
+			restored := next
+			next = *before
+			next.keepThrottle(&restored)
 		}
 		a.pending[next.SerialNumber] = &next
 	}
-	select {
-	case a.wake <- struct{}{}:
-	default:
+	a.look()
+	return nil
+}
+
+// keepThrottle makes p wait as long as other, which is of the same device, if Apple throttles that.
+func (p *Assignment) keepThrottle(other *Assignment) {
+	if other.Status.Is(StatusThrottled) && other.NotBefore.After(p.NotBefore) {
+		p.Status, p.NotBefore = other.Status, other.NotBefore
 	}
 }
 
-// Forget drops what is pending for devices, such as those that left this server.
+// Forget drops what is pending for devices, such as those that left this server. A request that is
+// under way is not taken back, but nothing more comes of it here.
 func (a *Assigner) Forget(serials []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, serial := range serials {
 		delete(a.pending, serial)
 	}
+	a.look()
 }
 
-// Pending returns what is not settled, by serial number.
+// look makes the worker look at the list again.
+func (a *Assigner) look() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Pending returns what is not settled, by serial number. The pause after a failed request is not in
+// NotBefore.
 func (a *Assigner) Pending() []Assignment {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -164,11 +225,19 @@ func (a *Assigner) Pending() []Assignment {
 }
 
 // Run works until ctx ends, and returns the error of ctx. When Apple cannot be asked, or refuses the
-// account, everything stays pending and is tried again, with pauses that grow up to half an hour.
+// account or a request, the devices stay pending and are tried again after a pause;
+// [AssignerOptions.OnError] tells of it.
 func (a *Assigner) Run(ctx context.Context) error { return a.work(ctx, false) }
 
 // Drain works until nothing is pending, which takes as long as Apple's throttles last. It returns
 // the error of ctx if that ends first.
+//
+// It also returns, with everything unsettled still pending, the error of a request that repeating
+// does not mend: a refusal of the account or its token (those of [State]), any other answer with a
+// status of 4xx (such as [ErrUserAgent]), or an [*InputError] for the token. It goes on, with pauses,
+// after [ErrTooManyRequests], [ErrUnauthorized], 408, 425, 5xx, answers that cannot be understood, and
+// when Apple cannot be reached or the token not be read. Calling it again tries at once what Apple
+// has not asked to wait for.
 func (a *Assigner) Drain(ctx context.Context) error { return a.work(ctx, true) }
 
 func (a *Assigner) work(ctx context.Context, untilEmpty bool) error {
@@ -178,20 +247,18 @@ func (a *Assigner) work(ctx context.Context, untilEmpty bool) error {
 	case <-ctx.Done():
 		return poll.Cause(ctx)
 	}
-	backoff := poll.Backoff{Min: 5 * time.Second, Max: 30 * time.Minute}
-	for failures := 0; ; {
+	a.endPauses()
+	for {
 		profileUUID, due, wait := a.next(time.Now())
 		switch {
 		case len(due) > 0:
-			if err := a.try(ctx, profileUUID, due); err != nil {
-				wait = max(backoff.Delay(failures), retryAfter(err))
-				failures++
-				if err := poll.Wait(ctx, wait); err != nil {
-					return err
-				}
-				continue
+			err := a.try(ctx, profileUUID, due)
+			if ended := poll.Cause(ctx); ended != nil {
+				return ended
 			}
-			failures = 0
+			if untilEmpty && lasting(err) {
+				return err
+			}
 		case untilEmpty && wait < 0:
 			return poll.Cause(ctx)
 		default:
@@ -202,143 +269,43 @@ func (a *Assigner) work(ctx context.Context, untilEmpty bool) error {
 	}
 }
 
-// next returns up to [MaxBatch] devices that are due for one profile, or how long it takes until one
-// is due; less than zero is for ever.
-func (a *Assigner) next(now time.Time) (profileUUID string, due []string, wait time.Duration) {
+// endPauses lets whoever begins to work begin at once.
+func (a *Assigner) endPauses() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for profileUUID := range a.pauses {
+		a.endPause(profileUUID)
+	}
+}
+
+// next returns up to [MaxBatch] devices that are due for the profile whose turn it is, or how long
+// it takes until one is due; less than zero is for ever.
+func (a *Assigner) next(now time.Time) (profileUUID string, due []*Assignment, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	wait = -1
-	for serial, p := range a.pending {
-		if until := p.NotBefore.Sub(now); until > 0 {
-			if wait < 0 || until < wait {
-				wait = until
-			}
-			continue
-		}
-		if profileUUID == "" {
-			profileUUID = p.ProfileUUID
-		}
-		if p.ProfileUUID == profileUUID && len(due) < MaxBatch {
-			due = append(due, serial)
+	byProfile := map[string][]*Assignment{}
+	for _, p := range a.pending {
+		until := max(p.NotBefore.Sub(now), a.pauses[p.ProfileUUID].until.Sub(now))
+		switch batch := byProfile[p.ProfileUUID]; {
+		case until > 0 && (wait < 0 || until < wait):
+			wait = until
+		case until <= 0 && len(batch) < MaxBatch:
+			byProfile[p.ProfileUUID] = append(batch, p)
 		}
 	}
-	slices.Sort(due)
-	return profileUUID, due, wait
+	if len(byProfile) == 0 {
+		return "", nil, wait
+	}
+	a.turn = following(a.turn, slices.Sorted(maps.Keys(byProfile)))
+	return a.turn, byProfile[a.turn], 0
 }
 
-// try makes one try for devices. Its error leaves all of them pending.
-func (a *Assigner) try(ctx context.Context, profileUUID string, serials []string) error {
-	outcomes, err := a.outcomes(ctx, profileUUID, serials)
-	switch {
-	case errors.Is(err, ErrProfileNotFound), errors.Is(err, ErrMalformedRequest):
-		for _, serial := range serials {
-			a.settle(profileUUID, Outcome{SerialNumber: serial, Status: StatusFailed}, err)
-		}
-		return nil
-	case err != nil:
-		return err
+// following returns the first of sorted, which is not empty, that comes after last, round and round.
+func following(last string, sorted []string) string {
+	i, found := slices.BinarySearch(sorted, last)
+	if found {
+		i++
 	}
-	for _, o := range outcomes {
-		a.settle(profileUUID, o, nil)
-	}
-	return nil
-}
-
-// outcomes looks, assigns and verifies, as the options say.
-func (a *Assigner) outcomes(ctx context.Context, profileUUID string, serials []string) (Outcomes, error) {
-	var outcomes Outcomes
-	if !a.opts.Always {
-		details, err := a.client.DeviceDetails(ctx, serials)
-		if err != nil {
-			return nil, err
-		}
-		serials = serials[:0:0]
-		for _, d := range details {
-			switch {
-			case d.HasProfile(profileUUID):
-				outcomes = append(outcomes, Outcome{SerialNumber: d.SerialNumber, Status: StatusSkipped})
-			case d.ResponseStatus.Gone():
-				outcomes = append(outcomes, Outcome{SerialNumber: d.SerialNumber, Status: d.ResponseStatus})
-			default:
-				serials = append(serials, d.SerialNumber)
-			}
-		}
-	}
-	if len(serials) == 0 {
-		return outcomes, nil
-	}
-	result, err := a.client.AssignProfile(ctx, profileUUID, serials)
-	if err != nil {
-		return nil, err
-	}
-	if a.opts.Verify {
-		if err := a.verify(ctx, profileUUID, result.Outcomes); err != nil {
-			return nil, err
-		}
-	}
-	return append(outcomes, result.Outcomes...), nil
-}
-
-// verify reads back the devices that Apple says it assigned, and marks those that do not have the
-// profile.
-func (a *Assigner) verify(ctx context.Context, profileUUID string, outcomes Outcomes) error {
-	assigned := outcomes.Serials(StatusSuccess)
-	if len(assigned) == 0 {
-		return nil
-	}
-	details, err := a.client.DeviceDetails(ctx, assigned)
-	if err != nil {
-		return err
-	}
-	confirmed := make(map[string]bool, len(details))
-	for _, d := range details {
-		confirmed[d.SerialNumber] = d.HasProfile(profileUUID)
-	}
-	for i := range outcomes {
-		if o := &outcomes[i]; o.Status.Is(StatusSuccess) && !confirmed[o.SerialNumber] {
-			o.Status = StatusUnverified
-		}
-	}
-	return nil
-}
-
-// settle takes in the outcome of a try, unless another profile was asked for meanwhile, and tells
-// of it.
-func (a *Assigner) settle(profileUUID string, o Outcome, err error) {
-	a.mu.Lock()
-	before := a.pending[o.SerialNumber]
-	if before == nil || before.ProfileUUID != profileUUID {
-		a.mu.Unlock()
-		return
-	}
-	after := a.after(*before, o, err)
-	if after.Done {
-		delete(a.pending, o.SerialNumber)
-	} else {
-		a.pending[o.SerialNumber] = &after
-	}
-	a.mu.Unlock()
-	if a.opts.OnOutcome != nil {
-		a.opts.OnOutcome(after)
-	}
-}
-
-// after returns p as it is after the outcome of a try.
-func (a *Assigner) after(p Assignment, o Outcome, err error) Assignment {
-	p.Status, p.Err, p.NotBefore = o.Status, err, time.Time{}
-	switch {
-	case err != nil, o.Status.Done(), o.Status.Gone():
-		p.Done = true
-	case o.Status.Is(StatusThrottled):
-		p.NotBefore = o.NotBefore
-		if p.NotBefore.IsZero() {
-			p.NotBefore = time.Now().Add(a.opts.ThrottleWait)
-		}
-	default:
-		wait := poll.Backoff{Min: a.opts.RetryWait, Max: maxAssignWait}.Delay(p.Tries)
-		p.Tries++
-		p.NotBefore = time.Now().Add(wait)
-		p.Done = p.Tries >= a.opts.MaxTries
-	}
-	return p
+	return sorted[i%len(sorted)]
 }

@@ -42,7 +42,7 @@ func (o *told) lines() []string {
 	var lines []string
 	for i, a := range o.got {
 		line := fmt.Sprintf("%v %s %s", o.at[i], a.SerialNumber, a.Status)
-		if a.Done {
+		if a.Settled {
 			line += " done"
 		}
 		lines = append(lines, line)
@@ -239,7 +239,7 @@ func TestAssignerPausesGrow(t *testing.T) {
 				}
 				for i, o := range outcomes.got {
 					last := i == 4
-					if o.Status != test.status || o.Tries != i+1 || o.Done != last || o.Err != nil {
+					if o.Status != test.status || o.Tries != i+1 || o.Settled != last || o.Err != nil {
 						t.Errorf("outcome %d: %+v", i, o)
 					}
 					if last {
@@ -453,7 +453,7 @@ func TestAssignerRestore(t *testing.T) {
 		}
 
 		second, outcomes := newAssigner(t, client, opts)
-		done := dep.Assignment{SerialNumber: "C", ProfileUUID: profile, Done: true}
+		done := dep.Assignment{SerialNumber: "C", ProfileUUID: profile, Settled: true}
 		if err := second.Restore(append(pending, done)); err != nil {
 			t.Fatal(err)
 		}

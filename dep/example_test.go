@@ -236,7 +236,7 @@ func ExampleAssigner() {
 	assigner, err := dep.NewAssigner(connect(apple), &dep.AssignerOptions{
 		Verify: true,
 		OnOutcome: func(a dep.Assignment) {
-			fmt.Println(a.SerialNumber, a.Status, "settled:", a.Done)
+			fmt.Println(a.SerialNumber, a.Status, "settled:", a.Settled)
 		},
 	})
 	if err != nil {

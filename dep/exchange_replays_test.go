@@ -342,7 +342,7 @@ func profileReplays() []replay {
 		notFound("profile-assign/unknown profile", assign, 404, "PROFILE_NOT_FOUND"),
 		notFound("profile-assign/unknown profile, 400", assign, 400, "PROFILE_NOT_FOUND"),
 		notFound("profile-assign/unknown profile, another code", assign, 404, "NOT_FOUND"),
-		notFound("profile-assign/unknown profile, no code", assign, 404, ""),
+		{exchange: "profile-assign/404 without a code", call: assign, refusal: &wireError{status: 404}},
 		{exchange: "profile-assign/wrong method", call: assign, refusal: &wireError{status: 405, is: dep.ErrMethodNotAllowed}},
 
 		{exchange: "profile-remove/every status", call: remove, want: dep.Outcomes{
@@ -371,7 +371,7 @@ func profileReplays() []replay {
 		notFound("profile-read/unknown, as documented", read, 400, "NOT_FOUND"),
 		notFound("profile-read/unknown, as in older texts", read, 404, "PROFILE_NOT_FOUND"),
 		notFound("profile-read/unknown, as the simulator says", read, 400, "PROFILE_NOT_FOUND"),
-		notFound("profile-read/unknown, without a code", read, 404, ""),
+		{exchange: "profile-read/404 without a code", call: read, refusal: &wireError{status: 404}},
 	}, defineReplays()...)
 }
 

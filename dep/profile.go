@@ -152,13 +152,14 @@ func checkProfileUUID(uuid string) error {
 }
 
 // profileNotFound gives err the sentinel of a profile that does not exist: Apple has answered so
-// with 400 and with 404, and with several codes that end alike.
+// with 400 and with 404, and with several codes that hold the same words. A 404 without such a code
+// is not Apple's word on the profile: a gateway that does not find Apple answers it, too.
 func profileNotFound(err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Op == opLogin || e.StatusCode != http.StatusBadRequest && e.StatusCode != http.StatusNotFound {
 		return err
 	}
-	if strings.HasSuffix(strings.ToUpper(e.Code), "NOT_FOUND") || e.StatusCode == http.StatusNotFound && e.Err == nil {
+	if strings.Contains(strings.ToUpper(e.Code), "NOT_FOUND") && e.Err != ErrDeviceNotFound {
 		e.Err = ErrProfileNotFound
 	}
 	return err
