@@ -34,7 +34,7 @@ func TestWaitForAFailingConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(t, &apnstest.Options{AcceptAnyToken: true})
 		var muted atomic.Bool
-		client := newClient(t, srv, &apns.Options{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		client := newClient(t, srv, &apns.Options{MaxConns: 2, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := srv.Dial(ctx, network, address)
 			if muted.Load() {
 				return conn, err
