@@ -145,7 +145,7 @@ func (p *pool) wantsConn(now time.Time) bool {
 	for _, c := range p.conns {
 		switch {
 		case c.doubted.Load():
-		case !c.answered.Load():
+		case !c.answered.Load() && now.Sub(c.opened) < p.probePatience():
 			return false // it will be, or fail
 		default:
 			of++
@@ -156,6 +156,9 @@ func (p *pool) wantsConn(now time.Time) bool {
 	}
 	return p.mayDial(now)
 }
+
+// probePatience is how long no further connection is opened because one may still prove to be of use.
+func (p *pool) probePatience() time.Duration { return min(5*time.Second, p.opts.Timeout/6) }
 
 // mayDial counts an attempt, unless there were too many within the last minute.
 func (p *pool) mayDial(now time.Time) bool {

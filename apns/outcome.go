@@ -20,12 +20,27 @@ func (p *pool) settle(j *job) {
 	}
 	if p.again(c, j) {
 		p.stats.retried.Add(1)
-		p.mu.Lock()
-		p.queue.unpop(j) // it has waited
-		p.mu.Unlock()
+		p.resend(j)
 		return
 	}
 	p.finish(j, j.err)
+}
+
+// resetPause is the pause before a push is sent again that the server has reset; the second one is
+// twice as long. What was lost with a connection goes at once.
+const resetPause = 100 * time.Millisecond
+
+func (p *pool) resend(j *job) {
+	_, reset := errors.AsType[*h2.StreamError](j.call.Err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if reset {
+		j.due = time.Now().Add(resetPause * time.Duration(j.tries))
+		p.hold(j)
+		signal(p.wake)
+		return
+	}
+	p.queue.unpop(j) // it has waited
 }
 
 // answered notes that a connection works, and what its answer says of it and of the certificate. No
