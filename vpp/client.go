@@ -132,6 +132,7 @@ type Client struct {
 	token  *lease.Lease[*Token]
 	config *lease.Lease[*publishedConfig]
 	state  *edge.Watch[State]
+	pages  chan struct{} // holds one for each page that is being asked for
 
 	location location
 }
@@ -148,7 +149,7 @@ func New(tokens TokenSource, opts *Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{opts: o, tokens: tokens, pace: newPacer()}
+	c := &Client{opts: o, tokens: tokens, pace: newPacer(), pages: make(chan struct{}, pagesInFlight)}
 	c.location.uid = o.UID
 	if c.engine, err = c.newEngine(o.BaseURL); err != nil {
 		return nil, err

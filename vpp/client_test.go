@@ -317,7 +317,7 @@ func TestLoggingAndTracingShowNoSecret(t *testing.T) {
 			o.Trace = func(a vpp.Attempt) { attempts = append(attempts, a) }
 		})
 		s.srv.Fail(vpptest.ErrorFault(9603))
-		s.srv.Fail(vpptest.Fault{Kind: vpptest.ResetBody})
+		s.srv.Fail(vpptest.Fault{Kind: vpptest.HTML})
 		if err := s.ask(t); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/applemdm/applemdm/internal/page"
+	"github.com/applemdm/applemdm/internal/poll"
 	"github.com/applemdm/applemdm/internal/rest"
 )
 
@@ -112,7 +113,7 @@ func (l list[T]) fetch(c *Client) page.Fetch[*Page[T]] {
 			return none, fmt.Errorf("%s: %w", l.op, ErrPageCap)
 		}
 		answer := l.answer()
-		err := c.call(ctx, l.request(number), answer)
+		err := c.callPage(ctx, l.request(number), answer)
 		if number > 0 && errors.Is(err, ErrPageIndex) {
 			err = fmt.Errorf("%w: %w", ErrVersionChanged, err) // it has become shorter
 		}
@@ -130,6 +131,17 @@ func (l list[T]) fetch(c *Client) page.Fetch[*Page[T]] {
 		}
 		return page.Numbered[*Page[T]]{Page: p, Version: tail.VersionID, More: more, Total: tail.TotalPages}, nil
 	}
+}
+
+// callPage is call for a page, of which all reads of a client ask for so many at once.
+func (c *Client) callPage(ctx context.Context, r request, v answer) error {
+	select {
+	case c.pages <- struct{}{}:
+		defer func() { <-c.pages }()
+	case <-ctx.Done():
+		return &TransportError{Op: r.op, Method: r.method, Path: r.path.String(), Err: poll.Cause(ctx)}
+	}
+	return c.call(ctx, r, v)
 }
 
 func (l list[T]) request(number int) request {
