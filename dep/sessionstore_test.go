@@ -231,6 +231,24 @@ func TestAStoreThatForgets(t *testing.T) {
 	})
 }
 
+// deafStore claims that another replica was quicker, but has nothing to show for it.
+type deafStore struct{ memoryStore }
+
+func (*deafStore) SwapSession(context.Context, dep.Secret, dep.Secret) (bool, error) {
+	return false, nil
+}
+
+func TestAStoreThatKeepsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, nil, nil)
+		client := o.newClient(t, depToken(t, o.Token()), func(opts *dep.Options) { opts.Sessions = new(deafStore) })
+		mustReadAccount(t, client, client)
+		if o.Logins() != 1 {
+			t.Errorf("%d logins, want 1", o.Logins())
+		}
+	})
+}
+
 func TestRotationIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, store, clients := replicas(t, 2, &deptest.Options{DropRotated: true})
