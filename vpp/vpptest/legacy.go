@@ -314,7 +314,7 @@ func (c *legacyCall) ok(o object) *reply {
 		o["location"] = object{"locationId": c.loc.opts.LocationID, "locationName": c.loc.opts.Name}
 	}
 	if c.tok.warnsAt(c.now) {
-		o["tokenExpDate"] = c.tok.opts.Expires.Format(timeFormat)
+		o["tokenExpDate"] = formatTime(c.tok.opts.Expires)
 	}
 	return &reply{status: http.StatusOK, body: encode(o)}
 }
