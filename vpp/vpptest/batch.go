@@ -40,8 +40,6 @@ type batchState struct {
 	omit int
 }
 
-func (*batchState) init() {}
-
 // LoseBatches loses the lists of version 1 that are being read: their batchTokens get 9633.
 func (l *Location) LoseBatches() {
 	l.s.mu.Lock()

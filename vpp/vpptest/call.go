@@ -41,58 +41,6 @@ type reply struct {
 	body   []byte
 }
 
-// endpoint is one method of one path of version 2. run is called under Server.mu.
-type endpoint struct {
-	run   func(c *call) *reply
-	open  bool     // needs no token
-	write bool     // not for tokens that only read
-	list  listKind // how it is paged
-	query []string // the parameters that exist
-}
-
-type listKind int
-
-const (
-	noList listKind = iota
-	pageList
-	cursorList
-)
-
-func routes() map[string]map[string]endpoint {
-	get := func(run func(*call) *reply, list listKind, query ...string) endpoint {
-		return endpoint{run: run, list: list, query: query}
-	}
-	post := func(run func(*call) *reply) endpoint { return endpoint{run: run, write: true} }
-	return map[string]map[string]endpoint{
-		"/service/config": {"GET": {run: serviceConfig, open: true}},
-		"/client/config":  {"GET": get(clientConfig, noList), "POST": post(setClientConfig)},
-		"/assets": {"GET": get(listAssets, pageList, "pageIndex", "adamId", "productType", "pricingParam",
-			"revocable", "deviceAssignable", "minAvailableCount", "maxAvailableCount", "minAssignedCount",
-			"maxAssignedCount", "unlimited")},
-		"/assignments": {"GET": get(listAssignments, pageList, "pageIndex", "adamId", "clientUserId",
-			"serialNumber", "pricingParam", "excludeInactiveUsers", "includeUserState", "sinceVersionId")},
-		"/assets/associate":    {"POST": post(associate)},
-		"/assets/disassociate": {"POST": post(disassociate)},
-		"/assets/revoke":       {"POST": post(revoke)},
-		"/users": {"GET": get(listUsers, pageList, "pageIndex", "activeOnly", "retiredOnly", "clientUserId",
-			"sinceVersionId", "managedAppleId")},
-		"/users/create":               {"POST": post(createUsers)},
-		"/users/update":               {"POST": post(updateUsers)},
-		"/users/retire":               {"POST": post(retireUsers)},
-		"/status":                     {"GET": get(eventStatus, noList, "eventId")},
-		"/subscriptions":              {"GET": get(listSubscriptions, cursorList, "parentAdamId", "adamId", "cursor")},
-		"/subscriptions/enable":       {"POST": post(enableSubscriptions)},
-		"/subscriptions/disable":      {"POST": post(disableSubscriptions)},
-		"/subscriptions/associate":    {"POST": post(associateSeats)},
-		"/subscriptions/disassociate": {"POST": post(disassociateSeats)},
-		"/subscriptions/assignments": {"GET": get(listSeats, cursorList, "parentAdamId", "adamId",
-			"clientUserId", "cursor")},
-		"/subscriptions/admins":        {"GET": get(listAdmins, cursorList, "adamId", "includeUserState", "cursor")},
-		"/subscriptions/admins/add":    {"POST": post(addAdmins)},
-		"/subscriptions/admins/remove": {"POST": post(removeAdmins)},
-	}
-}
-
 // serve answers a request that no fault has met.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // the log has read it; this cannot fail
@@ -176,7 +124,7 @@ func (c *call) enter(ep endpoint) (leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.now = time.Now()
-	if wait := s.state.retryAt.Sub(c.now); wait > 0 {
+	if wait := s.state.retryAt[c.r.Header.Get("Authorization")].Sub(c.now); wait > 0 {
 		c.note("sent %v before Retry-After is over", wait)
 	}
 	if ep.open {
@@ -196,109 +144,12 @@ func (c *call) enter(ep endpoint) (leave func()) {
 	}
 }
 
-// admit checks what comes before any endpoint.
-func (c *call) admit(ep endpoint) *reply {
-	s := c.s
-	if s.state.unavailable {
-		return c.fail(unavailable, nil)
-	}
-	if s.removed[c.r.URL.Path] {
-		return c.fail(serviceRemoved, nil)
-	}
-	if rep := c.checkType(); rep != nil {
-		return rep
-	}
-	c.checkQuery(ep)
-	if ep.open {
-		return nil
-	}
-	if rep := c.authorize(); rep != nil {
-		return rep
-	}
-	if !c.loc.traffic.allow(c) {
-		return c.fail(tooManyRequests, nil)
-	}
-	c.loc.client.context = usedIn2
-	if ep.write {
-		return c.mayWrite()
-	}
-	return nil
-}
-
-// authorize checks the token.
-func (c *call) authorize() *reply {
-	values := c.r.Header.Values("Authorization")
-	switch {
-	case len(values) == 0:
-		return c.fail(loginRequired, nil)
-	case len(values) > 1:
-		c.note("%d Authorization headers", len(values))
-		return c.fail(badAuthorization, nil)
-	case !strings.HasPrefix(values[0], "Bearer ") || strings.TrimPrefix(values[0], "Bearer ") == "":
-		return c.fail(badAuthorization, nil)
-	case c.tok == nil:
-		if why := c.s.explainToken(strings.TrimPrefix(values[0], "Bearer ")); why != "" {
-			c.note("%s", why)
-		}
-		return c.fail(loginRequired, nil)
-	}
-	if number := c.tok.refusal(c.now); number != 0 {
-		return c.fail(number, nil)
-	}
-	if c.tok.opts.UserBased {
-		return c.fail(userBasedToken, nil)
-	}
-	return nil
-}
-
-func (c *call) mayWrite() *reply {
-	l := c.loc
-	if c.tok.opts.ReadOnly {
-		return c.fail(notAllowed, nil)
-	}
-	if l.cloudMDM {
-		return c.fail(managedByApple, nil)
-	}
-	if l.client.foreign && l.client.told && c.path != "/client/config" {
-		c.note("written although another MDM has claimed the location and the client was told")
-	}
-	return nil
-}
-
-// checkType checks the Content-Type of a request with a body.
-func (c *call) checkType() *reply {
-	if len(c.body) == 0 {
-		return nil
-	}
-	ct := c.r.Header.Get("Content-Type")
-	media, _, _ := strings.Cut(ct, ";")
-	if !strings.EqualFold(strings.TrimSpace(media), jsonType) {
-		return c.fail(badContentType, nil)
-	}
-	if ct != jsonType {
-		c.note("Content-Type is %q, not %q", ct, jsonType)
-	}
-	return nil
-}
-
-func (c *call) checkQuery(ep endpoint) {
-	for _, name := range slices.Sorted(maps.Keys(c.query)) {
-		switch values := c.query[name]; {
-		case !slices.Contains(ep.query, name):
-			c.note("unknown query parameter %q", name)
-		case len(values) > 1:
-			c.note("%d values of query parameter %q", len(values), name)
-		}
-	}
-}
-
 // fail answers with an error.
 func (c *call) fail(number int, info *errorInfo) *reply {
 	rep := &reply{status: errorStatus(number), body: errorBody(number, info)}
 	if rep.status >= 500 {
 		after := c.s.opts.RetryAfter
 		rep.header = map[string]string{"Retry-After": strconv.Itoa(int((after + time.Second - 1) / time.Second))}
-		c.s.state.retryAt = c.now.Add(after)
 	}
 	if c.s.opts.ErrorsIn200(number) {
 		rep.status = http.StatusOK

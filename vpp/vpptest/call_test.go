@@ -175,6 +175,26 @@ func TestUnavailable(t *testing.T) {
 	})
 }
 
+// A scripted Retry-After counts as well, for the client that got it only.
+func TestRetryAfterOfFaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, nil)
+		d := clientOf(t, c.srv, c.srv.AddLocation(vpptest.LocationOptions{}))
+		for _, kind := range []vpptest.Kind{vpptest.BusySeconds, vpptest.BusyDate} {
+			c.srv.Fail(vpptest.Fault{Kind: kind, RetryAfter: time.Minute})
+			c.wantError("/assets", "", 503, 9729)
+			time.Sleep(30 * time.Second)
+			d.want("/assets", "", 200, "")
+			c.wantNoViolations()
+			c.want("/assets", "", 200, "")
+			c.wantViolation("before Retry-After is over")
+			time.Sleep(30 * time.Second)
+			c.want("/assets", "", 200, "")
+			c.wantNoViolations()
+		}
+	})
+}
+
 func TestErrorsIn200(t *testing.T) {
 	c := start(t, &vpptest.Options{ErrorsIn200: func(n int) bool { return n/100 == 96 }})
 	c.loc.RevokeTokens()

@@ -52,6 +52,11 @@
 // answer does not show; a test of a client should end with no violation. [Location.Assets],
 // [Location.Assignments] and [Location.Users] are the truth to compare with.
 //
-// Where the public documents say nothing, the comments on the options and methods say what this
-// server does.
+// # What it follows
+//
+// Apple's pages begin at
+// https://developer.apple.com/documentation/devicemanagement/getting-started-with-the-management-api;
+// see also handling-error-responses, using-paginated-endpoints, service-config and
+// subscribing-to-notifications there. Where they say nothing, the comments on the options and
+// methods say what this server does.
 package vpptest

@@ -61,9 +61,8 @@ type event struct {
 	polled time.Time // when PENDING was last told
 	lag    int       // how many more times PENDING is told although it is done
 	quiet  bool      // its notification comes later
+	done   bool
 }
-
-func (e *event) done() bool { return e.next == len(e.tasks) && e.fate.runs() }
 
 // eventLine is the events of a location.
 type eventLine struct {
@@ -99,9 +98,6 @@ func (l *Location) start(e *event) {
 
 // run carries out up to n more tasks. The last one finishes the event.
 func (e *event) run(n int) (ran int) {
-	if e.next > 0 && e.next == len(e.tasks) {
-		return 0
-	}
 	for ; ran < n && e.next < len(e.tasks); e.next++ {
 		t := &e.tasks[e.next]
 		number := e.loc.injected(t)
@@ -116,6 +112,7 @@ func (e *event) run(n int) (ran int) {
 		ran++
 	}
 	if e.next == len(e.tasks) {
+		e.done = true
 		e.loc.holdings.tidy()
 		if e.fate == Run && !e.quiet {
 			e.report()
@@ -175,7 +172,7 @@ func (l *Location) RunTasks(n int) int {
 			ran += e.run(n - ran)
 		}
 	}
-	l.events.waiting = slices.DeleteFunc(l.events.waiting, (*event).done)
+	l.events.waiting = slices.DeleteFunc(l.events.waiting, func(e *event) bool { return e.done })
 	return ran
 }
 
@@ -208,7 +205,7 @@ func (l *Location) Events() []Event {
 // status is the word for the state that the event is really in.
 func (e *event) status() string {
 	switch {
-	case !e.done():
+	case !e.done:
 		return "PENDING"
 	case len(e.failed) > 0:
 		return "FAILED"
@@ -247,7 +244,7 @@ func eventStatus(c *call) *reply {
 		}
 		o["failures"] = failures
 	}
-	if status == "PENDING" && e.done() {
+	if status == "PENDING" && e.done {
 		o["numCompleted"] = 0
 	}
 	return c.ok(o)

@@ -54,8 +54,13 @@ func TestHeldEvents(t *testing.T) {
 	c.loc.RunEvents()
 	c.wantStatus(second, "ASSOCIATE FAILED 0/1 9709")
 	c.done("/assets/revoke", `{"serialNumbers":["A"]}`) // not held any more
-	if got := fmt.Sprint(c.loc.Events()); got != fmt.Sprintf("[{%s ASSOCIATE COMPLETE 3 3} {%s ASSOCIATE FAILED 1 0} {%s REVOKE COMPLETE 1 1}]",
-		first, second, c.loc.Events()[2].ID) {
+	c.loc.HoldEvents()
+	third := c.event("/assets/revoke", `{"serialNumbers":["NOTHING"]}`)
+	c.wantStatus(third, "REVOKE PENDING 0/0") // even what has nothing to do
+	c.loc.RunEvents()
+	c.wantStatus(third, "REVOKE COMPLETE 0/0")
+	if got := fmt.Sprint(c.loc.Events()); got != fmt.Sprintf("[{%s ASSOCIATE COMPLETE 3 3} {%s ASSOCIATE FAILED 1 0} {%s REVOKE COMPLETE 1 1} {%s REVOKE COMPLETE 0 0}]",
+		first, second, c.loc.Events()[2].ID, third) {
 		t.Error(got)
 	}
 	c.wantNoViolations()

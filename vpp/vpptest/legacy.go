@@ -3,13 +3,8 @@ package vpptest
 import (
 	"maps"
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // The limits of version 1, as its service configuration calls them.
@@ -44,17 +39,6 @@ func (st *legacyState) init() {
 	st.since = make(map[string]sinceToken)
 	st.repeats = make(map[string]repeat)
 }
-
-// kind is the type of a member of a request. Numbers may come as texts and the other way round.
-type kind int
-
-const (
-	aText kind = iota
-	aNumber
-	aFlag
-	aList // of texts
-	anyKind
-)
 
 // legacyService is one service of version 1. run is called under Server.mu.
 type legacyService struct {
@@ -96,12 +80,6 @@ func legacyServices() map[string]legacyService {
 			"disassociateClientUserIdStrs": aList, "disassociateSerialNumbers": aList,
 			"disassociateLicenseIdStrs": aList, "notifyDisassociation": aFlag}},
 	}
-}
-
-// legacyCall is a call of version 1 with its members, nulls left out.
-type legacyCall struct {
-	*call
-	in map[string]jsontext.Value
 }
 
 // SetLegacyPath moves the services of version 1 to paths that begin with prefix, "/mdm2/" say; at
@@ -167,88 +145,6 @@ func (s *Server) answer1(c *call) *reply {
 		return lc.fail(number)
 	}
 	return svc.run(lc)
-}
-
-// parse reads the body and checks the types of its members.
-func (c *legacyCall) parse(members map[string]kind) bool {
-	if ct := c.r.Header.Get("Content-Type"); len(c.body) > 0 && ct != jsonType {
-		c.note("Content-Type is %q, not %q", ct, jsonType)
-	}
-	if len(c.body) == 0 {
-		return true
-	}
-	if err := json.Unmarshal(c.body, &c.in); err != nil {
-		c.note("body: %v", err)
-		return false
-	}
-	good := true
-	for _, name := range slices.Sorted(maps.Keys(c.in)) {
-		want, known := members[name]
-		switch value := c.in[name]; {
-		case value.Kind() == 'n':
-			delete(c.in, name)
-		case name == "sToken":
-		case !known:
-			c.note("unknown member %q", name)
-		case !want.fits(value):
-			c.note("member %q has the wrong type", name)
-			good = false
-		}
-	}
-	return good
-}
-
-func (k kind) fits(v jsontext.Value) bool {
-	text := plain(v)
-	switch k {
-	case aNumber:
-		_, err := strconv.ParseInt(text, 10, 64)
-		return err == nil
-	case aFlag:
-		return slices.Contains([]string{"true", "false", "0", "1"}, text)
-	case aList:
-		var list []string
-		return json.Unmarshal(v, &list) == nil
-	case aText:
-		return v.Kind() == '"' || v.Kind() == '0'
-	}
-	return true
-}
-
-// plain is a scalar without its quotes.
-func plain(v jsontext.Value) string {
-	var s string
-	if v.Kind() == '"' && json.Unmarshal(v, &s) == nil {
-		return s
-	}
-	return string(v)
-}
-
-func (c *legacyCall) text(name string) string {
-	if v, ok := c.in[name]; ok {
-		return plain(v)
-	}
-	return ""
-}
-
-func (c *legacyCall) has(name string) bool {
-	_, ok := c.in[name]
-	return ok
-}
-
-func (c *legacyCall) integer(name string) int64 {
-	n, _ := strconv.ParseInt(c.text(name), 10, 64)
-	return n
-}
-
-func (c *legacyCall) flag(name string) bool { return c.text(name) == "true" || c.text(name) == "1" }
-
-func (c *legacyCall) texts(name string) []string {
-	var list []string
-	if v, ok := c.in[name]; ok {
-		_ = json.Unmarshal(v, &list) // its type was checked
-	}
-	return list
 }
 
 // enter1 finds the location and counts the call as under way until the returned function is called.

@@ -124,9 +124,21 @@ func TestLargest(t *testing.T) {
 		}
 	}
 	begin := time.Now()
+	for i := range 9 {
+		c.done("/assets/disassociate", fmt.Sprintf(one+`"serialNumbers":["S%d"]}`, 900+i))
+	}
+	c.done("/assets/associate", one+`"serialNumbers":[`+numbered(9, `"S90%d"`)+`]}`)
 	c.done("/assets/revoke", `{"serialNumbers":[`+numbered(100, `"S%d"`)+`]}`)
 	if n := len(c.loc.Assignments()); n != 22_500 || time.Since(begin) > 5*time.Second {
 		t.Errorf("%d assignments after %v", n, time.Since(begin))
+	}
+	// Most of it again, so that the list of assignments is tidied: the order of the rest stays.
+	for i := 1; i < 10; i++ {
+		c.done("/assets/revoke", `{"serialNumbers":[`+numbered(100, fmt.Sprintf(`"S%d%%02d"`, i))+`]}`)
+	}
+	c.loc.AssignByOther("1", "", vpptest.ToDevice("A"), vpptest.ToDevice("B"))
+	if got := fmt.Sprint(c.loc.Assignments()); got != "[{1 STDQ  A} {1 STDQ  B}]" {
+		t.Error(got)
 	}
 	c.wantNoViolations()
 }

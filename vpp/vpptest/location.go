@@ -95,7 +95,6 @@ func (s *Server) AddLocation(opts LocationOptions) *Location {
 	l.holdings.init()
 	l.seats.init()
 	l.events.init()
-	l.batches.init()
 	l.issue(opts.Token)
 	s.locations = append(s.locations, l)
 	return l

@@ -259,12 +259,13 @@ func (p *postOffice) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.waiting = nil
+	own, mem := p.own, p.mem
 	p.mu.Unlock()
 	p.carrier.Wait()
-	if p.own != nil {
-		p.own.CloseIdleConnections()
+	if own != nil {
+		own.CloseIdleConnections()
 	}
-	if p.mem != nil {
-		p.mem.Close()
+	if mem != nil {
+		mem.Close()
 	}
 }

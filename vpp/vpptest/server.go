@@ -47,7 +47,7 @@ type Server struct {
 type serviceState struct {
 	maintenance bool
 	unavailable bool
-	retryAt     time.Time // until when the last 5xx asked clients to wait
+	retryAt     map[string]time.Time // until when a client was asked to wait, by Authorization
 }
 
 // NewServer starts a simulator without locations.
@@ -64,7 +64,8 @@ func NewServer(opts *Options) *Server {
 	s.post.client = s.opts.NotifyClient
 	s.catalog.init()
 	s.legacy.init()
-	s.handler = s.log.Wrap(s.faults.Wrap(http.HandlerFunc(s.serve)))
+	s.state.retryAt = make(map[string]time.Time)
+	s.handler = s.log.Wrap(s.watch(s.faults.Wrap(http.HandlerFunc(s.serve))))
 	if s.opts.TLS {
 		s.mem = memhttp.NewTLSServer(s, nil)
 	} else {

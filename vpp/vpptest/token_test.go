@@ -55,6 +55,7 @@ func TestAuthorization(t *testing.T) {
 		{"unknown", []string{"Bearer abc"}, 9601, ""},
 		{"two headers", []string{"Bearer " + token, "Bearer " + token}, 9722, "2 Authorization headers"},
 		{"encoded anew", []string{"Bearer " + again}, 9601, "encoded anew"},
+		{"two blanks", []string{"Bearer  " + token}, 9601, "white space"},
 		{"inner token", []string{"Bearer " + secret}, 9601, "without its envelope"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

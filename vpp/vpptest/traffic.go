@@ -1,6 +1,10 @@
 package vpptest
 
-import "time"
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
 
 // traffic measures what the client of one location does, under Server.mu.
 type traffic struct {
@@ -82,4 +86,27 @@ func (l *Location) Traffic() Traffic {
 	defer l.s.mu.Unlock()
 	t := &l.traffic
 	return Traffic{PeakRate: t.peakRate, PeakPages: t.peakPages, Throttled: t.refused}
+}
+
+// watch remembers which clients were told by the service, or by a scripted fault, to wait.
+func (s *Server) watch(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		until, ok := retryTime(w.Header().Get("Retry-After"))
+		if !ok {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.state.retryAt[r.Header.Get("Authorization")] = until
+	})
+}
+
+// retryTime reads a Retry-After.
+func retryTime(text string) (time.Time, bool) {
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return time.Now().Add(time.Duration(seconds) * time.Second), true
+	}
+	at, err := http.ParseTime(text)
+	return at, err == nil
 }
