@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-
 	"net/url"
 
 	"github.com/applemdm/applemdm/internal/rest"
