@@ -278,11 +278,12 @@ func TestAnotherTopicIsRefused(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
-	shut := func(t *testing.T, client *apns.Client, patience time.Duration) (error, time.Duration) {
+	shut := func(t *testing.T, client *apns.Client, patience time.Duration) (time.Duration, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		start := time.Now()
-		return client.Shutdown(ctx), time.Since(start)
+		err := client.Shutdown(ctx)
+		return time.Since(start), err
 	}
 	for name, c := range map[string]struct {
 		server   apnstest.Options
@@ -319,7 +320,7 @@ func TestShutdown(t *testing.T) {
 				})
 			}
 			time.Sleep(c.after)
-			err, took := shut(t, client, c.patience)
+			took, err := shut(t, client, c.patience)
 			if errors.Is(err, context.DeadlineExceeded) != c.cut || took < c.takes || took > c.takes+3*time.Second {
 				t.Errorf("Shutdown: %v after %v", err, took)
 			}
@@ -337,7 +338,7 @@ func TestShutdown(t *testing.T) {
 			for r := range client.PushAll(t.Context(), pushesTo(3)) {
 				wants(t, r.Err, apns.RetryLater, apns.ErrClosed)
 			}
-			if err, _ := shut(t, client, time.Second); err != nil {
+			if _, err := shut(t, client, time.Second); err != nil {
 				t.Errorf("the second Shutdown: %v", err)
 			}
 		})
@@ -357,14 +358,14 @@ func TestShutdown(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if err, took := shut(t, client, time.Second); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
+		if took, err := shut(t, client, time.Second); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
 			t.Errorf("Shutdown: %v after %v", err, took)
 		}
 		wants(t, <-done, apns.RetryLater, apns.ErrClosed)
 	})
 	bubble(t, "of a client that never pushed", func(t *testing.T) {
 		client := newClient(t, newServer(t, nil), nil)
-		if err, took := shut(t, client, time.Minute); err != nil || took != 0 {
+		if took, err := shut(t, client, time.Minute); err != nil || took != 0 {
 			t.Errorf("Shutdown: %v after %v", err, took)
 		}
 	})

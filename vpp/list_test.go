@@ -68,8 +68,8 @@ func TestPagesAreReadInParallelWithinThePublishedRate(t *testing.T) {
 	if took := readSlowly(t, 50); took > sequential/4 {
 		t.Errorf("60 pages took %v, one after the other %v", took, sequential)
 	}
-	// The rate of Apple's documentation allows 60 requests in four seconds.
-	if took := readSlowly(t, 15); took > 4500*time.Millisecond {
+	// The rate of Apple's documentation allows 60 requests in four seconds; the rest is the answers.
+	if took := readSlowly(t, 15); took > 5*time.Second {
 		t.Errorf("60 pages took %v at 15 requests per second", took)
 	}
 }
