@@ -307,3 +307,32 @@ func TestASourceThatFails(t *testing.T) {
 		}
 	})
 }
+
+// What the service says of a certificate that was replaced meanwhile no longer matters: the push is sent
+// again with the new one.
+func TestARefusalOfAReplacedCertificate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := anyToken(t)
+		source := &vault{cert: issue(t, srv, apnstest.CertOptions{})}
+		client := newClientWith(t, srv, source, nil)
+		pushMany(t, client, 5)
+		srv.Fail(apnstest.Fault{Kind: apnstest.Answer, Status: 403, Reason: "BadCertificate", Delay: 5 * time.Second})
+		done := make(chan error)
+		go func() {
+			_, err := client.Push(t.Context(), pushTo(50))
+			done <- err
+		}()
+		time.Sleep(time.Second)
+		source.put(issue(t, srv, apnstest.CertOptions{}), nil)
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if s := client.State(); s.Kind != apns.StateOK {
+			t.Errorf("%+v", s)
+		}
+		pushMany(t, client, 5)
+	})
+}

@@ -47,8 +47,9 @@ type Options struct {
 	// most the 30 days that Apple allows. [Push] can say otherwise for one.
 	Expiration time.Duration
 
-	// Timeout is how long a push may take, waiting for its turn and for connections included:
-	// 30 seconds by default. The context of a call can be shorter.
+	// Timeout is how long a push may take, waiting for its turn, for connections and for further
+	// tries included: 30 seconds by default. Half of it, but no more than 15 seconds, is how long one
+	// connection has for the answer. The context of a call can be shorter.
 	Timeout time.Duration
 
 	// HoldOff is the least time between two pushes that reach APNs for the same token: 1 second by

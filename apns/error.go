@@ -50,9 +50,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// TransportError says that a push got no answer: the line failed, the client was closed, the
-// certificate is refused as a whole, or the caller's context ended. errors.Is finds the cause below
-// it. A push is harmless to send again.
+// TransportError says that a push got no answer: the line failed, time was up
+// ([context.DeadlineExceeded]), the caller's context ended, the client was closed ([ErrClosed]), or the
+// certificate is refused as a whole. errors.Is finds the cause below it; in the last case that may be
+// the [*Error] of another push, which found it out. A push is harmless to send again.
 type TransportError struct {
 	Tries int  // how often it was sent
 	Sent  bool // whether APNs may have got it
@@ -84,7 +85,8 @@ var (
 	ErrTokenNotForTopic = errors.New("the device token belongs to another topic")
 
 	// ErrTooManyRequests: too many pushes to this token in a short time. Wait before the next one to
-	// it; others are not affected.
+	// it, minutes rather than seconds; others are not affected. If it happens often, something asks
+	// for pushes in a loop: [Options.HoldOff] sets the least pause between two.
 	ErrTooManyRequests = errors.New("too many pushes to this device")
 )
 
@@ -95,27 +97,34 @@ var (
 	ErrCertificate = errors.New("the push certificate was refused")
 
 	// ErrCertificateEnvironment: the certificate is for the other environment. Certificates for MDM
-	// are for production.
+	// are for production: [Options.BaseURL] leads to the sandbox, or the certificate is one for an
+	// app. Replace what is wrong.
 	ErrCertificateEnvironment = errors.New("the push certificate is for another environment")
 
 	// ErrCertificateNotShown: the service saw no client certificate (MissingProviderToken). Something
 	// on the way, such as a proxy that inspects TLS, took it away.
 	ErrCertificateNotShown = errors.New("the push certificate did not reach the service")
 
-	// ErrTopic: the certificate may not push to the topic, or the topic is none.
+	// ErrTopic: the certificate may not push to the topic, or the topic is none. The client always
+	// names the topic of the certificate, so it is not one for device management, or was changed in
+	// the portal: compare [Certificate.Topic] with the topic in the enrolment profiles, and put the
+	// certificate in place that belongs to them.
 	ErrTopic = errors.New("the certificate is not for this topic")
 )
 
 // Failures of the service and of connections.
 var (
-	// ErrService: a failure at Apple (500, 503). Apple asks to wait 15 minutes before the push is
-	// sent again.
+	// ErrService: a failure at Apple (500, 503), or an answer of something on the way. Apple asks to
+	// wait 15 minutes before the push is sent again. If it lasts, look at Apple's system status page,
+	// and at the proxy.
 	ErrService = errors.New("the service failed")
 
-	// ErrShutdown: the connection was about to end. The client has already tried elsewhere.
+	// ErrShutdown: the connection was about to end. The client has already tried on others; send the
+	// push again later.
 	ErrShutdown = errors.New("the connection is shutting down")
 
-	// ErrRequest: APNs did not understand the request, which is a defect of this package.
+	// ErrRequest: APNs did not understand the request, although it was checked: a defect of this
+	// package, or a new rule of Apple's. Report it with [Error.Reason]; to send it again is of no use.
 	ErrRequest = errors.New("the request was refused")
 )
 

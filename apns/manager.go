@@ -333,12 +333,13 @@ func (p *pool) log(level slog.Level, message string, args ...any) {
 }
 
 var (
-	// ErrClosed: the client was shut down.
+	// ErrClosed: the client was shut down. The push can be made by the next one.
 	ErrClosed = errors.New("the client is closed")
 
 	// ErrNoConnection: connections end before the first answer again and again, without a word. It
-	// may be the line, or a certificate that the service does not like: check that it is the right
-	// one, valid, and for production.
+	// may be the line, such as a firewall or a proxy that inspects TLS, or a certificate that the
+	// service does not like: check that it is the right one, valid, and for production. The error
+	// around it says how the last connection ended.
 	ErrNoConnection = errors.New("connections to APNs end before their first answer")
 
 	errQueueTimeout = fmt.Errorf("the push waited too long for its turn: %w", context.DeadlineExceeded)
