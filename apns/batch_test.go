@@ -43,7 +43,7 @@ func (o *once) note(r apns.Result) {
 }
 
 func TestPushAllHasOneResultForEach(t *testing.T) {
-	const n = 20_000
+	const n = 10_000
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(t, &apnstest.Options{AcceptAnyToken: true, KeepPushes: -1, Latency: 100 * time.Millisecond, Jitter: 300 * time.Millisecond})
 		client := newClient(t, srv, nil)
@@ -238,7 +238,7 @@ func TestPushAllHoldsAFewThousand(t *testing.T) {
 		var taken atomic.Int64
 		results := 0
 		for range client.PushAll(t.Context(), func(yield func(apns.Push) bool) {
-			for i := range 20_000 {
+			for i := range 15_000 {
 				taken.Add(1)
 				if !yield(pushTo(i)) {
 					return

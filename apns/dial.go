@@ -175,7 +175,7 @@ func connect(conn net.Conn, proxy *url.URL, target string) error {
 }
 
 // maxProxyAnswer bounds the header of a proxy's answer.
-const maxProxyAnswer = 64 << 10
+const maxProxyAnswer = 16 << 10
 
 // oneByteReader reads byte by byte, so that nothing of what follows the proxy's answer is swallowed
 // by a buffer, and stops after a number of bytes.

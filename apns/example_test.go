@@ -172,15 +172,15 @@ func ExampleOptions() {
 		log.Fatal(err)
 	}
 	defer client.Shutdown(context.Background())
-	srv.AddToken(topic, token(1), "magic")
-	push := func() {
-		_, err := client.Push(context.Background(), apns.Push{Target: apns.Target{Token: token(1), PushMagic: "magic"}})
+	push := func(i int) {
+		srv.AddToken(topic, token(i), "magic")
+		_, err := client.Push(context.Background(), apns.Push{Target: apns.Target{Token: token(i), PushMagic: "magic"}})
 		fmt.Println("push:", apns.DispositionOf(err))
 	}
 
-	push()
+	push(1)
 	srv.RevokeCertificate(certificate.Leaf().SerialNumber)
-	push()
+	push(2)
 
 	// The administrator renews the certificate, and the server stores it.
 	stored, err = apns.ParseCertificate(srv.IssuePushCertificate(topic, &apnstest.CertOptions{EC: true}))
@@ -190,7 +190,7 @@ func ExampleOptions() {
 	if err := client.Refresh(context.Background()); err != nil {
 		log.Fatal(err)
 	}
-	push()
+	push(3)
 	// Output:
 	// state: ok
 	// push: accepted

@@ -193,7 +193,7 @@ func TestMaxConnAge(t *testing.T) {
 // Refresh while pushes are on their way: new connections show the new certificate, old ones are closed,
 // and every push has its one success.
 func TestRotationUnderLoad(t *testing.T) {
-	const n = 20_000
+	const n = 12_000
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(t, &apnstest.Options{AcceptAnyToken: true, KeepPushes: -1, Latency: 50 * time.Millisecond, Jitter: 100 * time.Millisecond})
 		source := &vault{cert: issue(t, srv, apnstest.CertOptions{})}
@@ -205,7 +205,7 @@ func TestRotationUnderLoad(t *testing.T) {
 				t.Fatalf("%+v", r)
 			}
 			results.note(r)
-			if results.n%5000 == 0 {
+			if results.n%3000 == 0 {
 				rotations++
 				source.put(issue(t, srv, apnstest.CertOptions{}), nil)
 				if err := client.Refresh(t.Context()); err != nil {
@@ -403,7 +403,7 @@ func TestABusyConnectionThatDies(t *testing.T) {
 			client := newClient(t, srv, nil)
 			time.AfterFunc(1500*time.Millisecond, func() { die(srv) })
 			start := time.Now()
-			pushMany(t, client, 8000)
+			pushMany(t, client, 5000)
 			if took := time.Since(start); took > 29*time.Second {
 				t.Errorf("took %v", took)
 			}
@@ -474,7 +474,7 @@ func TestHoldOffTakesConstantMemory(t *testing.T) {
 	}
 	all(0, 10_000)
 	before := heap()
-	all(10_000, 50_000)
+	all(10_000, 30_000)
 	if after := heap(); after > before+4<<20 {
 		t.Errorf("the heap grew from %d to %d bytes", before, after)
 	}
