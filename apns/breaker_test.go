@@ -3,6 +3,7 @@ package apns_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -292,6 +293,10 @@ func TestASourceThatFails(t *testing.T) {
 		lost(t, err)
 		if err := client.Refresh(t.Context()); !errors.Is(err, broken) {
 			t.Errorf("Refresh: %v", err)
+		}
+		source.put(nil, nil)
+		if err := client.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "must not be empty") {
+			t.Errorf("Refresh without a certificate: %v", err)
 		}
 		source.put(issue(t, srv, apnstest.CertOptions{}), nil)
 		if _, err := client.Push(t.Context(), pushTo(1)); err != nil {

@@ -11,6 +11,9 @@ import (
 // one out of use.
 func (p *pool) refresh(ctx context.Context) (*Certificate, error) {
 	cert, err := p.certs.Certificate(ctx)
+	if err == nil && cert.isZero() {
+		err = errNoCertificate
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the push certificate: %w", err)
 	}
