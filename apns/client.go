@@ -24,8 +24,8 @@ type Options struct {
 	// default.
 	BaseURL string
 
-	// RootCAs are the authorities that may vouch for the service: the system's by default. Apple
-	// changes its root every few years, so do not pin one.
+	// RootCAs are the authorities that may vouch for the service, and for a proxy that is spoken to
+	// over TLS: the system's by default. Apple changes its root every few years, so do not pin one.
 	RootCAs *x509.CertPool
 
 	// DialContext opens TCP connections, to an address or to a proxy: [net.Dialer] by default.
