@@ -59,17 +59,15 @@ func (b *batch) start(pushes iter.Seq[Push]) {
 	})
 }
 
-// enter waits until there is room for one more push, and reports whether there is.
+// enter waits until there is room for one more push, counts it, and reports whether it may be sent.
 func (b *batch) enter() bool {
 	for {
-		if b.ctx.Err() != nil {
-			return false
-		}
+		over := b.ctx.Err() != nil
 		b.mu.Lock()
-		if b.open < batchWindow {
+		if over || b.open < batchWindow {
 			b.open++
 			b.mu.Unlock()
-			return true
+			return !over
 		}
 		b.mu.Unlock()
 		select {

@@ -293,3 +293,41 @@ func TestAnInputThatPanics(t *testing.T) {
 		t.Error("the range ended")
 	})
 }
+
+// A push that is taken just as the context ends counts like the others: none of those under way loses
+// its result to it.
+func TestPushAllCountsWhatItTakesLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, &apnstest.Options{AcceptAnyToken: true, Latency: time.Minute})
+		client := newClient(t, srv, &apns.Options{Timeout: 10 * time.Minute})
+		ctx, cancel := context.WithCancel(t.Context())
+		taken := 0
+		pushes := func(yield func(apns.Push) bool) {
+			for i := range 3 {
+				taken++
+				if i == 0 { // refused at once: its result keeps the caller busy
+					if !yield(apns.Push{Target: apns.Target{Topic: topic, Token: "bad", PushMagic: "m"}, Key: i}) {
+						return
+					}
+					time.Sleep(time.Second)
+					continue
+				}
+				if i == 2 {
+					cancel()
+				}
+				if !yield(apns.Push{Target: target(i), Key: i}) {
+					return
+				}
+			}
+		}
+		results := 0
+		for range client.PushAll(ctx, pushes) {
+			if results++; results == 1 {
+				time.Sleep(2 * time.Second)
+			}
+		}
+		if results != taken {
+			t.Errorf("%d taken, %d results", taken, results)
+		}
+	})
+}

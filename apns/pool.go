@@ -152,7 +152,11 @@ func (p *pool) pump() {
 			continue
 		}
 		err := startOn(conns, first, j)
-		if err == nil {
+		switch err {
+		case nil:
+			continue
+		case h2.ErrFieldsTooLarge: // it would be so for ever, and hold up those behind it
+			p.finish(j, err)
 			continue
 		}
 		p.mu.Lock()
@@ -180,8 +184,8 @@ func startOn(conns []*conn, first int, j *job) error {
 	failure := h2.ErrNoRoom
 	for i := range conns {
 		switch err := conns[(first+i)%len(conns)].start(j); err {
-		case nil:
-			return nil
+		case nil, h2.ErrFieldsTooLarge:
+			return err
 		case h2.ErrDraining:
 			failure = err
 		}
@@ -206,7 +210,11 @@ func (p *pool) waiting() []*job {
 
 // rest tells whoever waits for it that a closed pool has nothing left to do.
 func (p *pool) rest() {
-	if p.closed && p.open == 0 && !p.idled {
+	if !p.closed || p.open > 0 {
+		return
+	}
+	signal(p.wake) // the manager may end
+	if !p.idled {
 		p.idled = true
 		close(p.idle)
 	}

@@ -81,7 +81,8 @@ func (w *stateWatch) answered(badToken bool) {
 	w.mu.Lock()
 	w.bad.note(badToken)
 	kind := w.kindOfAnswer()
-	changed := kind != w.last
+	// What was told last may have been overtaken by another connection's news on the way.
+	changed := kind != w.last || kind != w.edge.State().Kind
 	w.mu.Unlock()
 	if !changed {
 		return
