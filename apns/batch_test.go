@@ -298,24 +298,18 @@ func TestAnInputThatPanics(t *testing.T) {
 // its result to it.
 func TestPushAllCountsWhatItTakesLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := newServer(t, &apnstest.Options{AcceptAnyToken: true, Latency: time.Minute})
-		client := newClient(t, srv, &apns.Options{Timeout: 10 * time.Minute})
+		srv := newServer(t, &apnstest.Options{AcceptAnyToken: true, Latency: 10 * time.Second})
+		client := newClient(t, srv, nil)
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		taken := 0
 		pushes := func(yield func(apns.Push) bool) {
-			for i := range 3 {
-				taken++
-				if i == 0 { // refused at once: its result keeps the caller busy
-					if !yield(apns.Push{Target: apns.Target{Topic: topic, Token: "bad", PushMagic: "m"}, Key: i}) {
-						return
-					}
-					time.Sleep(time.Second)
-					continue
-				}
+			for i, push := range []apns.Push{{Key: "refused at once"}, pushTo(1), pushTo(2)} {
 				if i == 2 {
-					cancel()
+					<-ctx.Done()
 				}
-				if !yield(apns.Push{Target: target(i), Key: i}) {
+				taken++
+				if !yield(push) {
 					return
 				}
 			}
@@ -323,7 +317,9 @@ func TestPushAllCountsWhatItTakesLast(t *testing.T) {
 		results := 0
 		for range client.PushAll(ctx, pushes) {
 			if results++; results == 1 {
-				time.Sleep(2 * time.Second)
+				time.Sleep(time.Second)
+				cancel()
+				time.Sleep(time.Second)
 			}
 		}
 		if results != taken {
