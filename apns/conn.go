@@ -33,6 +33,10 @@ const (
 	maxMissed = 5
 )
 
+// fairShare is the least time that a push must have had on a connection before its silence says
+// something about the connection.
+const fairShare = 5 * time.Second
+
 // start sends a job on the connection, if it has room. The job may have ended when it returns. The
 // error is [h2.ErrNoRoom] while there may be room later.
 func (c *conn) start(j *job) error {
@@ -43,7 +47,9 @@ func (c *conn) start(j *job) error {
 	if probe && !c.probing.CompareAndSwap(false, true) {
 		return h2.ErrNoRoom
 	}
-	j.conn, j.call.Deadline = c, earlier(j.deadline, time.Now().Add(j.patience))
+	now := time.Now()
+	j.conn, j.call.Deadline = c, earlier(j.deadline, now.Add(j.patience))
+	j.hurried = j.deadline.Sub(now) < fairShare
 	j.tries++
 	if err := c.h2.Start(&j.call); err != nil {
 		j.tries--
@@ -55,6 +61,9 @@ func (c *conn) start(j *job) error {
 	return nil
 }
 
+// wantsProbe reports whether the connection waits for its first push.
+func (c *conn) wantsProbe() bool { return !c.answered.Load() && !c.probing.Load() }
+
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
@@ -62,10 +71,11 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// missed notes that a push got no answer on the connection.
-func (c *conn) missed(err error) {
+// missed notes that a push got no answer on the connection. That of a hurried one, whose own time was
+// nearly over, says nothing.
+func (c *conn) missed(err error, hurried bool) {
 	switch {
-	case errors.Is(err, h2.ErrTimeout):
+	case errors.Is(err, h2.ErrTimeout) && !hurried:
 		// The server is asked for a sign of life (h2 sends a PING with the reset). Until it comes,
 		// pushes go elsewhere.
 		c.doubted.Store(true)

@@ -48,6 +48,7 @@ type job struct {
 	next     *job // in the queue
 	follower *job // the next of those that share the outcome
 	sent     bool
+	hurried  bool // its time was nearly over when it was started
 }
 
 // jobs keeps the memory of jobs.

@@ -72,7 +72,7 @@ func (p *pool) answered(c *conn, j *job) {
 
 // missed notes that a push got no answer, and what that says of the connection.
 func (p *pool) missed(c *conn, j *job) {
-	c.missed(j.call.Err)
+	c.missed(j.call.Err, j.hurried)
 	switch {
 	case DispositionOf(j.err) == FixCertificate:
 		p.blame(c)

@@ -3,6 +3,7 @@ package apns
 import (
 	"context"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -137,7 +138,7 @@ func (p *pool) hold(j *job) {
 func (p *pool) pump() {
 	for {
 		p.mu.Lock()
-		j := p.queue.pop()
+		j := p.nextJob()
 		if j == nil {
 			p.fullFrom = time.Time{}
 			p.mu.Unlock()
@@ -175,6 +176,17 @@ func (p *pool) pump() {
 		}
 		return
 	}
+}
+
+// nextJob takes the job out of the queue that is to be started next: the oldest, unless that is about
+// to expire and a connection waits for its probe. After an outage all the oldest ones are, and would
+// leave one connection after the other without its first answer; then the newest is the probe.
+func (p *pool) nextJob() *job {
+	oldest := p.queue.first
+	if oldest != nil && time.Until(oldest.deadline) < fairShare && slices.ContainsFunc(p.conns, (*conn).wantsProbe) {
+		return p.queue.popNewest()
+	}
+	return p.queue.pop()
 }
 
 // startOn starts j on the first connection that takes it. The error is [h2.ErrDraining] if one of them

@@ -33,6 +33,22 @@ func (q *jobQueue) pop() *job {
 	return j
 }
 
+// popNewest takes the last job out, or returns nil. It walks through the queue.
+func (q *jobQueue) popNewest() *job {
+	newest := q.last
+	if newest == nil {
+		return nil
+	}
+	var kept jobQueue
+	for j := q.pop(); j != nil; j = q.pop() {
+		if j != newest {
+			kept.push(j)
+		}
+	}
+	*q = kept
+	return newest
+}
+
 // unpop puts a job back to the front.
 func (q *jobQueue) unpop(j *job) {
 	j.next = q.first

@@ -56,7 +56,8 @@ func newSoak(t *testing.T, seed uint64, timeout, latency time.Duration) *soak {
 	var err error
 	s.client, err = apns.New(s.source, &apns.Options{
 		RootCAs: s.srv.RootCAs(), DialContext: s.srv.Dial, LookupNetIP: addresses("17.0.0.1", "17.0.0.2"),
-		Timeout: timeout, MaxDials: 1 << 20,
+		// Pushes outlast the pauses that a row of failed connections makes.
+		Timeout: max(timeout, 5*time.Minute), MaxDials: 1 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)
