@@ -37,7 +37,6 @@ type stateWatch struct {
 	mu       sync.Mutex
 	notAfter time.Time
 	bad      badTokens
-	last     StateKind // what was set last, to set on changes only
 }
 
 func newStateWatch(opts *Options) *stateWatch {
@@ -81,10 +80,8 @@ func (w *stateWatch) answered(badToken bool) {
 	w.mu.Lock()
 	w.bad.note(badToken)
 	kind := w.kindOfAnswer()
-	// What was told last may have been overtaken by another connection's news on the way.
-	changed := kind != w.last || kind != w.edge.State().Kind
 	w.mu.Unlock()
-	if !changed {
+	if kind == w.edge.State().Kind {
 		return
 	}
 	var err error
@@ -95,7 +92,7 @@ func (w *stateWatch) answered(badToken bool) {
 }
 
 func (w *stateWatch) kindOfAnswer() StateKind {
-	alarmed := w.last == StateTokensRefused
+	alarmed := w.edge.State().Kind == StateTokensRefused
 	switch {
 	case w.bad.answers >= badTokenLeast && w.bad.share > badTokenAlarm, alarmed && w.bad.share > badTokenClear:
 		return StateTokensRefused
@@ -119,7 +116,6 @@ func (w *stateWatch) unreachable(err error) { w.set(StateUnreachable, err) }
 
 func (w *stateWatch) set(kind StateKind, err error) {
 	w.mu.Lock()
-	w.last = kind
 	s := State{Kind: kind, Since: time.Now(), NotAfter: w.notAfter, Err: err}
 	w.mu.Unlock()
 	w.edge.Set(s)
