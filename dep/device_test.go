@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/applemdm/applemdm/dep"
+	"github.com/applemdm/applemdm/internal/exchange"
 )
 
 func TestDeviceNeedsProfile(t *testing.T) {
@@ -98,9 +99,7 @@ func TestDeviceIsWrittenBackAsItCame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(canonicalJSON(t, text), canonicalJSON(t, string(out))); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			exchange.CompareJSON(t, text, string(out))
 		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/applemdm/applemdm/dep"
+	"github.com/applemdm/applemdm/internal/exchange"
 )
 
 // plainServer logs everybody in and answers everything else with what answer returns.
@@ -58,11 +59,11 @@ var everyCall = []struct {
 }{
 	{"Account", func(ctx context.Context, c *dep.Client) error { _, err := c.Account(ctx); return err },
 		[]string{`{"server_name":5}`, `{"urls":{}}`, `{"urls":[{"limit":{"maximum":"1000"}}]}`}},
-	{"Devices", func(ctx context.Context, c *dep.Client) error { _, err := collect(c.Devices(ctx)); return err },
+	{"Devices", func(ctx context.Context, c *dep.Client) error { _, err := exchange.Collect(c.Devices(ctx)); return err },
 		[]string{`{"cursor":5}`, `{"cursor":"c","devices":{}}`, `{"cursor":"c","more_to_follow":"no"}`, `{"cursor":"c","devices":["DEMO1"]}`,
 			`{"cursor":"c","devices":[1]}`, `{"cursor":"c","devices":[[]]}`}},
 	{"Changes", func(ctx context.Context, c *dep.Client) error {
-		_, err := collect(c.Changes(ctx, dep.Cursor{Value: "c", Phase: dep.PhaseSync}))
+		_, err := exchange.Collect(c.Changes(ctx, dep.Cursor{Value: "c", Phase: dep.PhaseSync}))
 		return err
 	}, []string{`{"cursor":5}`, `{"devices":"none"}`}},
 	{"DeviceDetails", func(ctx context.Context, c *dep.Client) error {
@@ -103,28 +104,31 @@ var everyCall = []struct {
 		return c.SetDiscoveryURL(ctx, "https://mdm.example.org")
 	}, nil},
 	{"RemoveDiscoveryURL", func(ctx context.Context, c *dep.Client) error { return c.RemoveDiscoveryURL(ctx) }, nil},
-	{"Classes", func(ctx context.Context, c *dep.Client) error { _, err := collect(c.Classes(ctx)); return err },
+	{"Classes", func(ctx context.Context, c *dep.Client) error { _, err := exchange.Collect(c.Classes(ctx)); return err },
 		[]string{`{"classes":{}}`, `{"classes":[{"course":"co-1"}]}`}},
 	{"ClassChanges", func(ctx context.Context, c *dep.Client) error {
-		_, err := collect(c.ClassChanges(ctx, dep.Cursor{}))
+		_, err := exchange.Collect(c.ClassChanges(ctx, dep.Cursor{}))
 		return err
 	}, []string{`{"classes":{}}`}},
-	{"Persons", func(ctx context.Context, c *dep.Client) error { _, err := collect(c.Persons(ctx)); return err },
+	{"Persons", func(ctx context.Context, c *dep.Client) error { _, err := exchange.Collect(c.Persons(ctx)); return err },
 		[]string{`{"persons":{}}`}},
 	{"PersonChanges", func(ctx context.Context, c *dep.Client) error {
-		_, err := collect(c.PersonChanges(ctx, dep.Cursor{}))
+		_, err := exchange.Collect(c.PersonChanges(ctx, dep.Cursor{}))
 		return err
 	}, []string{`{"persons":{}}`}},
-	{"Courses", func(ctx context.Context, c *dep.Client) error { _, err := collect(c.Courses(ctx)); return err },
+	{"Courses", func(ctx context.Context, c *dep.Client) error { _, err := exchange.Collect(c.Courses(ctx)); return err },
 		[]string{`{"courses":{}}`}},
 	{"CourseChanges", func(ctx context.Context, c *dep.Client) error {
-		_, err := collect(c.CourseChanges(ctx, dep.Cursor{}))
+		_, err := exchange.Collect(c.CourseChanges(ctx, dep.Cursor{}))
 		return err
 	}, []string{`{"courses":{}}`}},
-	{"Locations", func(ctx context.Context, c *dep.Client) error { _, err := collect(c.Locations(ctx)); return err },
+	{"Locations", func(ctx context.Context, c *dep.Client) error {
+		_, err := exchange.Collect(c.Locations(ctx))
+		return err
+	},
 		[]string{`{"locations":{}}`}},
 	{"LocationChanges", func(ctx context.Context, c *dep.Client) error {
-		_, err := collect(c.LocationChanges(ctx, dep.Cursor{}))
+		_, err := exchange.Collect(c.LocationChanges(ctx, dep.Cursor{}))
 		return err
 	}, []string{`{"locations":{}}`}},
 }
@@ -282,21 +286,24 @@ func TestBadInputCostsNoRequest(t *testing.T) {
 	}
 	long := dep.Cursor{Value: strings.Repeat("c", 1001)}
 	for name, call := range map[string]func(context.Context, *dep.Client) error{
-		"Changes": func(ctx context.Context, c *dep.Client) error { _, err := collect(c.Changes(ctx, long)); return err },
+		"Changes": func(ctx context.Context, c *dep.Client) error {
+			_, err := exchange.Collect(c.Changes(ctx, long))
+			return err
+		},
 		"ClassChanges": func(ctx context.Context, c *dep.Client) error {
-			_, err := collect(c.ClassChanges(ctx, long))
+			_, err := exchange.Collect(c.ClassChanges(ctx, long))
 			return err
 		},
 		"PersonChanges": func(ctx context.Context, c *dep.Client) error {
-			_, err := collect(c.PersonChanges(ctx, long))
+			_, err := exchange.Collect(c.PersonChanges(ctx, long))
 			return err
 		},
 		"CourseChanges": func(ctx context.Context, c *dep.Client) error {
-			_, err := collect(c.CourseChanges(ctx, long))
+			_, err := exchange.Collect(c.CourseChanges(ctx, long))
 			return err
 		},
 		"LocationChanges": func(ctx context.Context, c *dep.Client) error {
-			_, err := collect(c.LocationChanges(ctx, long))
+			_, err := exchange.Collect(c.LocationChanges(ctx, long))
 			return err
 		},
 	} {
@@ -328,7 +335,7 @@ func TestIteratorsAskNothingBeforeRange(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 	for range 2 {
-		if _, err := collect(c.Devices(t.Context())); err != nil {
+		if _, err := exchange.Collect(c.Devices(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -365,7 +372,7 @@ func TestPageLimits(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := collect(c.Changes(t.Context(), dep.Cursor{})); err != nil {
+			if _, err := exchange.Collect(c.Changes(t.Context(), dep.Cursor{})); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, server.seen()); diff != "" {
@@ -383,7 +390,7 @@ func TestPageLimits(t *testing.T) {
 		}}
 		c := wireClient(t, server, nil)
 		for range 2 {
-			if _, err := collect(c.ClassChanges(t.Context(), dep.Cursor{})); err != nil {
+			if _, err := exchange.Collect(c.ClassChanges(t.Context(), dep.Cursor{})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -409,7 +416,7 @@ func TestAccountIsTheCallers(t *testing.T) {
 		t.Fatal(err)
 	}
 	account.URLs[0].URI, account.URLs[0].Limit.Maximum = "/", 1
-	if _, err := collect(c.Devices(t.Context())); err != nil {
+	if _, err := exchange.Collect(c.Devices(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	if got := server.seen()[1]; got != `POST /server/devices {"limit":150}` {

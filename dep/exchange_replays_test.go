@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/applemdm/applemdm/dep"
+	"github.com/applemdm/applemdm/internal/exchange"
 )
 
 func sessionReplays() []replay {
@@ -112,7 +113,7 @@ func discoveryReplays() []replay {
 	set := func(ctx context.Context, c *dep.Client) (any, error) {
 		return nil, c.SetDiscoveryURL(ctx, "https://mdm.example.org/discovery")
 	}
-	read := func(ctx context.Context, c *dep.Client) (any, error) { return result(c.DiscoveryURL(ctx)) }
+	read := func(ctx context.Context, c *dep.Client) (any, error) { return exchange.Value(c.DiscoveryURL(ctx)) }
 	remove := func(ctx context.Context, c *dep.Client) (any, error) { return nil, c.RemoveDiscoveryURL(ctx) }
 	orgNotSupported := &wireError{status: 400, code: "ORG_NOT_SUPPORTED", is: dep.ErrOrgNotSupported}
 	return []replay{
@@ -137,10 +138,12 @@ func discoveryReplays() []replay {
 }
 
 func changesFrom(cursor dep.Cursor) func(context.Context, *dep.Client) (any, error) {
-	return func(ctx context.Context, c *dep.Client) (any, error) { return collectPages(c.Changes(ctx, cursor)) }
+	return func(ctx context.Context, c *dep.Client) (any, error) { return exchange.Values(c.Changes(ctx, cursor)) }
 }
 
-func readDevices(ctx context.Context, c *dep.Client) (any, error) { return collect(c.Devices(ctx)) }
+func readDevices(ctx context.Context, c *dep.Client) (any, error) {
+	return exchange.Collect(c.Devices(ctx))
+}
 
 func fetchReplays() []replay {
 	page := func(p dep.Page[dep.Device], cursor string, phase dep.Phase) dep.Page[dep.Device] {
@@ -234,7 +237,7 @@ func deviceReplays() []replay {
 		return func(ctx context.Context, c *dep.Client) (any, error) { return c.Disown(ctx, serials) }
 	}
 	replacement := func(ctx context.Context, c *dep.Client) (any, error) {
-		return result(c.ReplacementDetails(ctx, "DEMO00000021"))
+		return exchange.Value(c.ReplacementDetails(ctx, "DEMO00000021"))
 	}
 	noDetails, noOutcomes := []dep.Device(nil), dep.Outcomes(nil)
 	idRequired := &wireError{status: 400, code: "DEVICE_ID_REQUIRED", is: dep.ErrDeviceIDRequired}
@@ -310,12 +313,14 @@ const demoProfileUUID = "0F1E2D3C4B5A69788796A5B4C3D2E1F0"
 
 func profileReplays() []replay {
 	assign := func(ctx context.Context, c *dep.Client) (any, error) {
-		return result(c.AssignProfile(ctx, demoProfileUUID, []string{"DEMO00000001", "DEMO00000002", "DEMO0000XXXX", "DEMO00000004"}))
+		return exchange.Value(c.AssignProfile(ctx, demoProfileUUID, []string{"DEMO00000001", "DEMO00000002", "DEMO0000XXXX", "DEMO00000004"}))
 	}
 	remove := func(ctx context.Context, c *dep.Client) (any, error) {
 		return c.RemoveProfile(ctx, []string{"DEMO00000001", "DEMO0000XXXX", "DEMO00000003", "DEMO00000004"})
 	}
-	read := func(ctx context.Context, c *dep.Client) (any, error) { return result(c.Profile(ctx, demoProfileUUID)) }
+	read := func(ctx context.Context, c *dep.Client) (any, error) {
+		return exchange.Value(c.Profile(ctx, demoProfileUUID))
+	}
 	notFound := func(exchange string, call func(context.Context, *dep.Client) (any, error), status int, code string) replay {
 		return replay{exchange: exchange, call: call, refusal: &wireError{status: status, code: code, is: dep.ErrProfileNotFound}}
 	}
@@ -392,7 +397,7 @@ func demoProfile() *dep.Profile {
 
 func defineReplays() []replay {
 	define := func(p *dep.Profile) func(context.Context, *dep.Client) (any, error) {
-		return func(ctx context.Context, c *dep.Client) (any, error) { return result(c.DefineProfile(ctx, p)) }
+		return func(ctx context.Context, c *dep.Client) (any, error) { return exchange.Value(c.DefineProfile(ctx, p)) }
 	}
 	plain := define(&dep.Profile{ProfileName: "Standard 2026", URL: "https://mdm.example.org/enroll"})
 	replays := []replay{

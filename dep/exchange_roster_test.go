@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/applemdm/applemdm/dep"
+	"github.com/applemdm/applemdm/internal/exchange"
 )
 
 // The certificates of the exchange that defines a profile.
@@ -48,11 +49,11 @@ type rosterCalls[T any] struct {
 func (r rosterCalls[T]) replays() []replay {
 	thousand := func(o *dep.Options) { o.PageSize = 1000 }
 	changes := func(ctx context.Context, c *dep.Client) (any, error) {
-		return collectPages(r.changes(c, ctx, dep.Cursor{Value: "636c61737331", Phase: dep.PhaseSync}))
+		return exchange.Values(r.changes(c, ctx, dep.Cursor{Value: "636c61737331", Phase: dep.PhaseSync}))
 	}
 	return []replay{
 		{exchange: r.file + "/every member", options: thousand, want: r.entries,
-			call: func(ctx context.Context, c *dep.Client) (any, error) { return collect(r.list(c, ctx)) }},
+			call: func(ctx context.Context, c *dep.Client) (any, error) { return exchange.Collect(r.list(c, ctx)) }},
 		{exchange: r.file + "/changes", options: thousand, call: changes, want: []dep.Page[T]{{
 			Phase: dep.PhaseSync, Cursor: dep.Cursor{Value: r.cursor, Phase: dep.PhaseSync}, Items: []T{r.changed},
 		}}},
@@ -106,7 +107,7 @@ func rosterReplays() []replay {
 	return append(replays, replay{
 		exchange: "roster-course/the path that the account publishes", options: func(o *dep.Options) { o.PageSize = 1000 },
 		call: func(ctx context.Context, c *dep.Client) (any, error) {
-			return collectPages(c.CourseChanges(ctx, dep.Cursor{}))
+			return exchange.Values(c.CourseChanges(ctx, dep.Cursor{}))
 		},
 		want: []dep.Page[dep.RosterCourse]{
 			{Cursor: at("636f75"), Begins: true, Completes: true, Items: []dep.RosterCourse{{UniqueIdentifier: "co-1"}}},

@@ -4,21 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/applemdm/applemdm/dep"
+	"github.com/applemdm/applemdm/internal/exchange"
 	"github.com/applemdm/applemdm/internal/memhttp"
 )
 
@@ -38,63 +35,40 @@ var wireHeader = http.Header{
 
 const wireSessionHeader = "X-Adm-Auth-Session"
 
-// replayServer answers with the pairs of one exchange, in order, and compares the requests with
-// them. Logins that are not part of the exchange are answered on the side.
-type replayServer struct {
-	t        *testing.T
-	exchange rawExchange
-
-	mu      sync.Mutex
-	next    int
-	logins  int
-	session string
-}
-
-func (s *replayServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		s.t.Errorf("read the request: %v", err)
+// replayServer returns a server of one exchange. Logins that are not part of it are answered on the
+// side, and the session is followed through both.
+func replayServer(t *testing.T, e exchange.Exchange) *exchange.Server {
+	server := exchange.NewServer(t, e)
+	session, logins := "", 0
+	server.Headers = func(r *http.Request, got http.Header) http.Header {
+		want := wireHeader.Clone()
+		if r.URL.Path == "/session" {
+			compareOAuth(t, got.Get("Authorization"))
+			got.Del("Authorization")
+		} else {
+			want.Set(wireSessionHeader, session)
+		}
+		return want
 	}
-	ownLogins := s.exchange.pairs[0].target != "/session"
-	if ownLogins && r.URL.Path == "/session" {
-		s.compareHeader(r)
-		s.logins++
-		s.session = fmt.Sprint("demo-session-", s.logins)
-		fmt.Fprintf(w, `{"auth_session_token":%q}`, s.session)
-		return
+	server.Aside = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/session" || server.BeginsWith("/session") {
+			return false
+		}
+		logins++
+		session = fmt.Sprint("demo-session-", logins)
+		fmt.Fprintf(w, `{"auth_session_token":%q}`, session)
+		return true
 	}
-	if s.next == len(s.exchange.pairs) {
-		s.t.Errorf("one request too many: %s %s", r.Method, r.URL)
-		w.WriteHeader(http.StatusTeapot)
-		return
+	server.Answered = func(pair exchange.Pair) {
+		if rotated := pair.Header.Get(wireSessionHeader); rotated != "" {
+			session = rotated
+		}
+		if pair.Target == "/session" {
+			_, after, _ := strings.Cut(pair.Body, `"auth_session_token":"`)
+			session, _, _ = strings.Cut(after, `"`)
+		}
 	}
-	pair := s.exchange.pairs[s.next]
-	s.next++
-	s.compareHeader(r)
-	if got, want := r.Method+" "+r.RequestURI, pair.method+" "+pair.target; got != want {
-		s.t.Errorf("request %d is %s, want %s", s.next, got, want)
-	}
-	if diff := cmp.Diff(canonicalJSON(s.t, pair.requestBody), canonicalJSON(s.t, string(body))); diff != "" {
-		s.t.Errorf("body of request %d (-want +got):\n%s", s.next, diff)
-	}
-	s.answer(w, pair)
-}
-
-func (s *replayServer) compareHeader(r *http.Request) {
-	want, got := wireHeader.Clone(), r.Header.Clone()
-	got.Del("Content-Length")
-	got.Del("Accept-Encoding") // of net/http
-	if r.URL.Path != "/session" {
-		want.Set(wireSessionHeader, s.session)
-	} else {
-		compareOAuth(s.t, got.Get("Authorization"))
-		got.Del("Authorization")
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		s.t.Errorf("headers of %s %s (-want +got):\n%s", r.Method, r.URL, diff)
-	}
+	return server
 }
 
 // compareOAuth compares the parameters of a login whose values do not change from one to the next.
@@ -117,33 +91,6 @@ func compareOAuth(t *testing.T, header string) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Authorization (-want +got):\n%s", diff)
 	}
-}
-
-func (s *replayServer) answer(w http.ResponseWriter, pair rawPair) {
-	for name, values := range pair.header {
-		w.Header()[name] = values
-	}
-	if rotated := pair.header.Get(wireSessionHeader); rotated != "" {
-		s.session = rotated
-	}
-	if pair.target == "/session" {
-		_, after, _ := strings.Cut(pair.body, `"auth_session_token":"`)
-		s.session, _, _ = strings.Cut(after, `"`)
-	}
-	w.WriteHeader(pair.status)
-	_, _ = io.WriteString(w, pair.body)
-}
-
-// canonicalJSON makes JSON comparable; what is no JSON stays as it is.
-func canonicalJSON(t *testing.T, text string) string {
-	if text == "" {
-		return ""
-	}
-	value := jsontext.Value(text)
-	if err := value.Canonicalize(); err != nil {
-		t.Errorf("%v in %s", err, text)
-	}
-	return string(value)
 }
 
 // wireClient returns a client of server as these tests use it: one try for each call, and pages of
@@ -184,23 +131,18 @@ type wireError struct {
 	op         string // checked if set
 }
 
-func (r *replay) run(t *testing.T, exchange rawExchange) {
+func (r *replay) run(t *testing.T, e exchange.Exchange) {
 	synctest.Test(t, func(t *testing.T) {
-		server := &replayServer{t: t, exchange: exchange}
+		server := replayServer(t, e)
 		got, err := r.call(t.Context(), wireClient(t, server, r.options))
 		if diff := cmp.Diff(r.want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("decoded (-want +got):\n%s", diff)
 		}
-		server.mu.Lock()
-		defer server.mu.Unlock()
-		r.refusal.compare(t, err, exchange.pairs[max(server.next, 1)-1])
-		if server.next != len(exchange.pairs) {
-			t.Errorf("%d requests, want %d", server.next, len(exchange.pairs))
-		}
+		r.refusal.compare(t, err, server.Finish().Body)
 	})
 }
 
-func (w *wireError) compare(t *testing.T, err error, last rawPair) {
+func (w *wireError) compare(t *testing.T, err error, body string) {
 	t.Helper()
 	if w == nil {
 		if err != nil {
@@ -226,8 +168,8 @@ func (w *wireError) compare(t *testing.T, err error, last rawPair) {
 	if w.is == nil && e.Err != nil {
 		t.Errorf("sentinel %v, want none", e.Err)
 	}
-	if w.status != http.StatusOK && string(e.Body) != last.body {
-		t.Errorf("body %q, want %q", e.Body, last.body)
+	if w.status != http.StatusOK && string(e.Body) != body {
+		t.Errorf("body %q, want %q", e.Body, body)
 	}
 	if w.op != "" && e.Op != w.op {
 		t.Errorf("op %q, want %q", e.Op, w.op)
@@ -236,56 +178,21 @@ func (w *wireError) compare(t *testing.T, err error, last rawPair) {
 
 // Every exchange is replayed by exactly one test, and every test has its exchange.
 func TestExchanges(t *testing.T) {
-	exchanges := readExchanges(t)
-	replays := slices.Concat(sessionReplays(), generalReplays(), accountReplays(), deviceReplays(), profileReplays(),
-		discoveryReplays(), rosterReplays())
-	done := map[string]bool{}
-	for _, r := range replays {
-		exchange, ok := exchanges[r.exchange]
-		if !ok || done[r.exchange] {
-			t.Errorf("%q: is there %v, tested before %v", r.exchange, ok, done[r.exchange])
-			continue
-		}
-		done[r.exchange] = true
-		t.Run(r.exchange, func(t *testing.T) { r.run(t, exchange) })
+	exchanges := exchange.Read(t, "testdata/exchange/*.txt")
+	for _, r := range slices.Concat(sessionReplays(), generalReplays(), accountReplays(), deviceReplays(), profileReplays(),
+		discoveryReplays(), rosterReplays()) {
+		e := exchanges.Take(t, r.exchange)
+		t.Run(r.exchange, func(t *testing.T) { r.run(t, e) })
 	}
-	for name := range exchanges {
-		if !done[name] && !strings.HasPrefix(name, "unlock/") { // see TestUnlockExchanges
+	for _, name := range exchanges.Left() {
+		if !strings.HasPrefix(name, "unlock/") { // see TestUnlockExchanges
 			t.Errorf("%q is not replayed", name)
 		}
 	}
 }
 
-func readAccount(ctx context.Context, c *dep.Client) (any, error) { return result(c.Account(ctx)) }
-
-// result keeps a nil pointer from becoming a value.
-func result[T any](v *T, err error) (any, error) {
-	if v == nil {
-		return nil, err
-	}
-	return *v, err
-}
-
-// collect reads an iterator to its end. Its error comes last, with the zero value.
-func collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
-	var all []T
-	for v, err := range seq {
-		if err != nil {
-			return all, err
-		}
-		all = append(all, v)
-	}
-	return all, nil
-}
-
-// collectPages is collect for pages, by value.
-func collectPages[T any](seq iter.Seq2[*dep.Page[T], error]) (any, error) {
-	pages, err := collect(seq)
-	values := make([]dep.Page[T], len(pages))
-	for i, p := range pages {
-		values[i] = *p
-	}
-	return values, err
+func readAccount(ctx context.Context, c *dep.Client) (any, error) {
+	return exchange.Value(c.Account(ctx))
 }
 
 // bubbleEpoch is what the clock says in all replays: that of a synctest bubble, which stands still.

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"io"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -18,47 +17,28 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/applemdm/applemdm/dep"
+	"github.com/applemdm/applemdm/internal/exchange"
 	"github.com/applemdm/applemdm/internal/memhttp"
 )
 
-// unlockServer answers with one exchange of unlock.txt and compares the request with it.
-type unlockServer struct {
-	t        *testing.T
-	pair     rawPair
-	requests int
+// unlockServer returns a server of one exchange of unlock.txt.
+func unlockServer(t *testing.T, e exchange.Exchange) *exchange.Server {
+	server := exchange.NewServer(t, e)
+	server.Headers = func(r *http.Request, _ http.Header) http.Header {
+		if name := r.TLS.PeerCertificates[0].Subject.CommonName; name != "com.apple.mgmt.External.demo" {
+			t.Errorf("the client shows the certificate of %q", name)
+		}
+		return http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "User-Agent": {"demo-mdm/1.2.3"}}
+	}
+	server.Body = func(t testing.TB, want, got string) {
+		if diff := cmp.Diff(formValues(t, want), formValues(t, got)); diff != "" {
+			t.Errorf("form (-want +got):\n%s", diff)
+		}
+	}
+	return server
 }
 
-func (s *unlockServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.requests++
-	if name := r.TLS.PeerCertificates[0].Subject.CommonName; name != "com.apple.mgmt.External.demo" {
-		s.t.Errorf("the client shows the certificate of %q", name)
-	}
-	if got, want := r.Method+" "+r.RequestURI, s.pair.method+" "+s.pair.target; got != want {
-		s.t.Errorf("request %s, want %s", got, want)
-	}
-	got := r.Header.Clone()
-	got.Del("Content-Length")
-	got.Del("Accept-Encoding")
-	if diff := cmp.Diff(http.Header{
-		"Content-Type": {"application/x-www-form-urlencoded"}, "User-Agent": {"demo-mdm/1.2.3"},
-	}, got); diff != "" {
-		s.t.Errorf("headers (-want +got):\n%s", diff)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		s.t.Error(err)
-	}
-	if diff := cmp.Diff(formValues(s.t, s.pair.requestBody), formValues(s.t, string(body))); diff != "" {
-		s.t.Errorf("form (-want +got):\n%s", diff)
-	}
-	for name, values := range s.pair.header {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(s.pair.status)
-	_, _ = io.WriteString(w, s.pair.body)
-}
-
-func formValues(t *testing.T, text string) url.Values {
+func formValues(t testing.TB, text string) url.Values {
 	values, err := url.ParseQuery(text)
 	if err != nil {
 		t.Errorf("%q: %v", text, err)
@@ -106,7 +86,7 @@ func TestUnlockExchanges(t *testing.T) {
 		SerialNumber: "DEMO00000001", ProductType: "Mac16,10", OrgName: "Example Org", GUID: "admin@example.org",
 		BypassCode: demoBypassCode(),
 	}
-	exchanges := readExchanges(t)
+	exchanges := exchange.Read(t, "testdata/exchange/unlock.txt")
 	for _, test := range []struct {
 		exchange string
 		request  dep.UnlockRequest
@@ -116,16 +96,11 @@ func TestUnlockExchanges(t *testing.T) {
 		{"unlock/required parameters, an answer with a body", mac, false},
 		{"unlock/refused", mac, true},
 	} {
+		e := exchanges.Take(t, test.exchange)
 		t.Run(test.exchange, func(t *testing.T) {
-			exchange, ok := exchanges[test.exchange]
-			if !ok {
-				t.Fatal("there is no such exchange")
-			}
-			server := &unlockServer{t: t, pair: exchange.pairs[0]}
+			server := unlockServer(t, e)
 			err := startUnlocker(t, server).Unlock(t.Context(), test.request)
-			if server.requests != 1 {
-				t.Errorf("%d requests", server.requests)
-			}
+			body := server.Finish().Body
 			if !test.refused {
 				if err != nil {
 					t.Error(err)
@@ -133,10 +108,13 @@ func TestUnlockExchanges(t *testing.T) {
 				return
 			}
 			e, ok := errors.AsType[*dep.Error](err)
-			if !ok || e.StatusCode != 400 || e.Code != "" || e.Err != nil || string(e.Body) != exchange.pairs[0].body {
+			if !ok || e.StatusCode != 400 || e.Code != "" || e.Err != nil || string(e.Body) != body {
 				t.Errorf("error %#v", err)
 			}
 		})
+	}
+	if left := exchanges.Left(); left != nil {
+		t.Errorf("not replayed: %q", left)
 	}
 }
 

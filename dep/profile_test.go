@@ -13,6 +13,7 @@ import (
 
 	"github.com/applemdm/applemdm/dep"
 	"github.com/applemdm/applemdm/dep/deptest"
+	"github.com/applemdm/applemdm/internal/exchange"
 )
 
 // goodProfile has no more than it needs.
@@ -236,9 +237,11 @@ func TestProfileFlagsKeepTheirThreeStates(t *testing.T) {
 		if diff := cmp.Diff(want, &got); diff != "" {
 			t.Errorf("%s is read as (-want +got):\n%s", text, diff)
 		}
-		if out, err := json.Marshal(want); canonicalJSON(t, string(out)) != canonicalJSON(t, text) || err != nil {
-			t.Errorf("written as %s, error %v, want %s", out, err, text)
+		out, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
 		}
+		exchange.CompareJSON(t, text, string(out))
 	}
 }
 

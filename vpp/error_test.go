@@ -112,7 +112,7 @@ func TestEveryNumber(t *testing.T) {
 						info: vpp.ErrorInfo{Assets: []vpp.AssetKey{{AdamID: "7", PricingParam: "STDQ"}},
 							ClientUserIDs: []string{"u-1"}, SerialNumbers: []string{"DEMO1"}, Unknown: raw("new", "1")},
 					}
-					want.compare(t, err, rawPair{body: body})
+					want.compare(t, err, body)
 					if text := err.Error(); !strings.Contains(text, fmt.Sprintf("error %d: %v", tc.value, tc.is)) {
 						t.Error(text)
 					}
@@ -178,7 +178,7 @@ func TestAnswersThatAreNoSuccess(t *testing.T) {
 				if config != nil {
 					t.Errorf("%+v beside the error", config)
 				}
-				tc.want.compare(t, err, rawPair{body: tc.body})
+				tc.want.compare(t, err, tc.body)
 				if err != nil && !strings.Contains(err.Error(), tc.text) {
 					t.Error(err)
 				}

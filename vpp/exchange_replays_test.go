@@ -3,20 +3,23 @@ package vpp_test
 import (
 	"context"
 
+	"github.com/applemdm/applemdm/internal/exchange"
 	"github.com/applemdm/applemdm/vpp"
 )
 
 func readClientConfig(ctx context.Context, c *vpp.Client) (any, error) {
-	return result(c.ClientConfig(ctx))
+	return exchange.Value(c.ClientConfig(ctx))
 }
 
 func readServiceConfig(ctx context.Context, c *vpp.Client) (any, error) {
-	return result(c.ServiceConfig(ctx))
+	return exchange.Value(c.ServiceConfig(ctx))
 }
 
-func claim(ctx context.Context, c *vpp.Client) (any, error) { return result(c.Claim(ctx)) }
+func claim(ctx context.Context, c *vpp.Client) (any, error) { return exchange.Value(c.Claim(ctx)) }
 
-func takeOver(ctx context.Context, c *vpp.Client) (any, error) { return result(c.TakeOver(ctx)) }
+func takeOver(ctx context.Context, c *vpp.Client) (any, error) {
+	return exchange.Value(c.TakeOver(ctx))
+}
 
 func configReplays() []replay {
 	return []replay{
@@ -70,21 +73,25 @@ func configReplays() []replay {
 }
 
 func assetsBy(filter vpp.AssetFilter) func(context.Context, *vpp.Client) (any, error) {
-	return func(ctx context.Context, c *vpp.Client) (any, error) { return collectPages(c.AssetPages(ctx, filter)) }
+	return func(ctx context.Context, c *vpp.Client) (any, error) {
+		return exchange.Values(c.AssetPages(ctx, filter))
+	}
 }
 
 func assignmentsBy(filter vpp.AssignmentFilter) func(context.Context, *vpp.Client) (any, error) {
 	return func(ctx context.Context, c *vpp.Client) (any, error) {
-		return collectPages(c.AssignmentPages(ctx, filter))
+		return exchange.Values(c.AssignmentPages(ctx, filter))
 	}
 }
 
 func usersBy(filter vpp.UserFilter) func(context.Context, *vpp.Client) (any, error) {
-	return func(ctx context.Context, c *vpp.Client) (any, error) { return collectPages(c.UserPages(ctx, filter)) }
+	return func(ctx context.Context, c *vpp.Client) (any, error) {
+		return exchange.Values(c.UserPages(ctx, filter))
+	}
 }
 
 func readAssets(ctx context.Context, c *vpp.Client) (any, error) {
-	return collect(c.Assets(ctx, vpp.AssetFilter{}))
+	return exchange.Collect(c.Assets(ctx, vpp.AssetFilter{}))
 }
 
 func listReplays() []replay {
@@ -156,7 +163,7 @@ func listReplays() []replay {
 }
 
 func readSubscriptions(ctx context.Context, c *vpp.Client) (any, error) {
-	return collect(c.Subscriptions(ctx, vpp.SubscriptionFilter{}))
+	return exchange.Collect(c.Subscriptions(ctx, vpp.SubscriptionFilter{}))
 }
 
 func enable(ctx context.Context, c *vpp.Client) (any, error) { return nil, c.EnableSubscriptions(ctx) }
@@ -168,7 +175,7 @@ func disable(ctx context.Context, c *vpp.Client) (any, error) {
 func subscriptionReplays() []replay {
 	return []replay{
 		{exchange: "subscriptions/every member", call: func(ctx context.Context, c *vpp.Client) (any, error) {
-			return collect(c.Subscriptions(ctx, vpp.SubscriptionFilter{AdamID: 900001, ParentAdamID: 1000000001}))
+			return exchange.Collect(c.Subscriptions(ctx, vpp.SubscriptionFilter{AdamID: 900001, ParentAdamID: 1000000001}))
 		}, want: []vpp.Subscription{
 			{AdamID: 900001, ParentAdamID: 1000000001, Status: vpp.SubscriptionActive, PeriodEndDate: "2027-01-31",
 				Counts: vpp.SubscriptionCounts{
@@ -183,11 +190,11 @@ func subscriptionReplays() []replay {
 		{exchange: "subscriptions/same cursor", call: readSubscriptions, want: []vpp.Subscription{{AdamID: 1}},
 			refusal: &wireError{is: vpp.ErrSameCursor}},
 		{exchange: "subscriptions/assignments", call: func(ctx context.Context, c *vpp.Client) (any, error) {
-			return collect(c.SubscriptionAssignments(ctx, vpp.SubscriptionAssignmentFilter{AdamID: 900001, ParentAdamID: 1000000001, ClientUserID: "u-18"}))
+			return exchange.Collect(c.SubscriptionAssignments(ctx, vpp.SubscriptionAssignmentFilter{AdamID: 900001, ParentAdamID: 1000000001, ClientUserID: "u-18"}))
 		}, want: []vpp.SubscriptionAssignment{{AdamID: 900001, ClientUserID: "u-18", Renewing: true},
 			{AdamID: 900001, ClientUserID: "u-19", Unknown: raw("new", "1")}}},
 		{exchange: "subscriptions/admins", call: func(ctx context.Context, c *vpp.Client) (any, error) {
-			return collect(c.SubscriptionAdmins(ctx, vpp.SubscriptionAdminFilter{AdamID: 900001, IncludeUserState: true}))
+			return exchange.Collect(c.SubscriptionAdmins(ctx, vpp.SubscriptionAdminFilter{AdamID: 900001, IncludeUserState: true}))
 		}, want: []vpp.SubscriptionAdmin{{AdamID: 900001, ClientUserID: "u-18", IDHash: "q83vEjRWeJA=", UserStatus: vpp.UserAssociated}}},
 		{exchange: "subscriptions/enable", call: enable},
 		{exchange: "subscriptions/disable", call: disable},

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"iter"
 	"net/http"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/applemdm/applemdm/internal/exchange"
 	"github.com/applemdm/applemdm/internal/memhttp"
 	"github.com/applemdm/applemdm/vpp"
 )
@@ -37,63 +36,19 @@ func wireHeader(r *http.Request) http.Header {
 	return h
 }
 
-// replayServer answers with the pairs of one exchange, in order, and compares the requests with
-// them. The service configuration, where it is not part of the exchange, is answered on the side.
-type replayServer struct {
-	t        *testing.T
-	exchange rawExchange
-
-	mu   sync.Mutex
-	next int
-}
-
-func (s *replayServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		s.t.Errorf("read the request: %v", err)
-	}
-	got := r.Header.Clone()
-	got.Del("Content-Length")
-	got.Del("Accept-Encoding") // of net/http
-	if diff := cmp.Diff(wireHeader(r), got); diff != "" {
-		s.t.Errorf("headers of %s %s (-want +got):\n%s", r.Method, r.URL, diff)
-	}
-	if r.URL.Path == configPath && s.exchange.pairs[0].target != configPath {
+// replayServer returns a server of one exchange. The service configuration, where it is not part of
+// that, is answered on the side.
+func replayServer(t *testing.T, e exchange.Exchange) *exchange.Server {
+	server := exchange.NewServer(t, e)
+	server.Headers = func(r *http.Request, _ http.Header) http.Header { return wireHeader(r) }
+	server.Aside = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != configPath || server.BeginsWith(configPath) {
+			return false
+		}
 		_, _ = io.WriteString(w, "{}")
-		return
+		return true
 	}
-	if s.next == len(s.exchange.pairs) {
-		s.t.Errorf("one request too many: %s %s", r.Method, r.URL)
-		w.WriteHeader(http.StatusTeapot)
-		return
-	}
-	pair := s.exchange.pairs[s.next]
-	s.next++
-	if got, want := r.Method+" "+r.RequestURI, pair.method+" "+pair.target; got != want {
-		s.t.Errorf("request %d is %s, want %s", s.next, got, want)
-	}
-	if diff := cmp.Diff(canonicalJSON(s.t, pair.requestBody), canonicalJSON(s.t, string(body))); diff != "" {
-		s.t.Errorf("body of request %d (-want +got):\n%s", s.next, diff)
-	}
-	for name, values := range pair.header {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(pair.status)
-	_, _ = io.WriteString(w, pair.body)
-}
-
-// canonicalJSON makes JSON comparable; what is no JSON stays as it is.
-func canonicalJSON(t *testing.T, text string) string {
-	if text == "" {
-		return ""
-	}
-	value := jsontext.Value(text)
-	if err := value.Canonicalize(); err != nil {
-		t.Errorf("%v in %s", err, text)
-	}
-	return string(value)
+	return server
 }
 
 // wireClient returns a client of server as these tests use it: one try for each call, unless change
@@ -136,23 +91,18 @@ type wireError struct {
 	op         string // checked if set
 }
 
-func (r *replay) run(t *testing.T, exchange rawExchange) {
+func (r *replay) run(t *testing.T, e exchange.Exchange) {
 	synctest.Test(t, func(t *testing.T) {
-		server := &replayServer{t: t, exchange: exchange}
+		server := replayServer(t, e)
 		got, err := r.call(t.Context(), wireClient(t, server, nil))
 		if diff := cmp.Diff(r.want, got, cmpopts.EquateEmpty(), cmp.Comparer(vpp.Secret.Equal)); diff != "" {
 			t.Errorf("decoded (-want +got):\n%s", diff)
 		}
-		server.mu.Lock()
-		defer server.mu.Unlock()
-		r.refusal.compare(t, err, exchange.pairs[max(server.next, 1)-1])
-		if server.next != len(exchange.pairs) {
-			t.Errorf("%d requests, want %d", server.next, len(exchange.pairs))
-		}
+		r.refusal.compare(t, err, server.Finish().Body)
 	})
 }
 
-func (w *wireError) compare(t *testing.T, err error, last rawPair) {
+func (w *wireError) compare(t *testing.T, err error, body string) {
 	t.Helper()
 	if w == nil {
 		if err != nil {
@@ -179,8 +129,8 @@ func (w *wireError) compare(t *testing.T, err error, last rawPair) {
 	if w.is == nil && e.Err != nil {
 		t.Errorf("sentinel %v, want none", e.Err)
 	}
-	if w.number != 0 && string(e.Body) != last.body {
-		t.Errorf("body %q, want %q", e.Body, last.body)
+	if w.number != 0 && string(e.Body) != body {
+		t.Errorf("body %q, want %q", e.Body, body)
 	}
 	if w.op != "" && e.Op != w.op {
 		t.Errorf("op %q, want %q", e.Op, w.op)
@@ -189,52 +139,14 @@ func (w *wireError) compare(t *testing.T, err error, last rawPair) {
 
 // Every exchange is replayed by exactly one test, and every test has its exchange.
 func TestExchanges(t *testing.T) {
-	exchanges := readExchanges(t)
-	done := map[string]bool{}
+	exchanges := exchange.Read(t, "testdata/exchange/*.txt")
 	for _, r := range slices.Concat(configReplays(), listReplays(), subscriptionReplays()) {
-		exchange, ok := exchanges[r.exchange]
-		if !ok || done[r.exchange] {
-			t.Errorf("%q: is there %v, tested before %v", r.exchange, ok, done[r.exchange])
-			continue
-		}
-		done[r.exchange] = true
-		t.Run(r.exchange, func(t *testing.T) { r.run(t, exchange) })
+		e := exchanges.Take(t, r.exchange)
+		t.Run(r.exchange, func(t *testing.T) { r.run(t, e) })
 	}
-	for name := range exchanges {
-		if !done[name] {
-			t.Errorf("%q is not replayed", name)
-		}
+	if left := exchanges.Left(); left != nil {
+		t.Errorf("not replayed: %q", left)
 	}
-}
-
-// result keeps a nil pointer from becoming a value.
-func result[T any](v *T, err error) (any, error) {
-	if v == nil {
-		return nil, err
-	}
-	return *v, err
-}
-
-// collect reads an iterator to its end. Its error comes last, with the zero value.
-func collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
-	var all []T
-	for v, err := range seq {
-		if err != nil {
-			return all, err
-		}
-		all = append(all, v)
-	}
-	return all, nil
-}
-
-// collectPages is collect for pages, by value.
-func collectPages[T any](seq iter.Seq2[*vpp.Page[T], error]) (any, error) {
-	pages, err := collect(seq)
-	values := make([]vpp.Page[T], len(pages))
-	for i, p := range pages {
-		values[i] = *p
-	}
-	return values, err
 }
 
 // raw is a member that the types have no field for.

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/applemdm/applemdm/internal/exchange"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/vpptest"
 )
@@ -43,7 +44,7 @@ func readSlowly(t *testing.T, perSecond int) (took time.Duration) {
 		later(time.Minute)
 		s.srv.ResetReceived()
 		start := time.Now()
-		assets, err := collect(s.client.Assets(t.Context(), vpp.AssetFilter{}))
+		assets, err := exchange.Collect(s.client.Assets(t.Context(), vpp.AssetFilter{}))
 		took = time.Since(start)
 		if err != nil || len(assets) != 120 || !slices.IsSortedFunc(assets, func(a, b vpp.Asset) int {
 			return strings.Compare(string(a.AdamID), string(b.AdamID))
@@ -83,12 +84,12 @@ func TestAllReadsOfAClientShareTheFivePages(t *testing.T) {
 		}
 		var reads sync.WaitGroup
 		reads.Go(func() {
-			if all, err := collect(s.client.Assets(t.Context(), vpp.AssetFilter{})); len(all) != 20 || err != nil {
+			if all, err := exchange.Collect(s.client.Assets(t.Context(), vpp.AssetFilter{})); len(all) != 20 || err != nil {
 				t.Errorf("%d assets, %v", len(all), err)
 			}
 		})
 		reads.Go(func() {
-			if all, err := collect(s.client.Users(t.Context(), vpp.UserFilter{})); len(all) != 20 || err != nil {
+			if all, err := exchange.Collect(s.client.Users(t.Context(), vpp.UserFilter{})); len(all) != 20 || err != nil {
 				t.Errorf("%d users, %v", len(all), err)
 			}
 		})
@@ -98,8 +99,8 @@ func TestAllReadsOfAClientShareTheFivePages(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
-		reads.Go(func() { _, _ = collect(s.client.Assets(t.Context(), vpp.AssetFilter{})) })
-		if _, err := collect(s.client.Users(ctx, vpp.UserFilter{})); !errors.Is(err, context.DeadlineExceeded) {
+		reads.Go(func() { _, _ = exchange.Collect(s.client.Assets(t.Context(), vpp.AssetFilter{})) })
+		if _, err := exchange.Collect(s.client.Users(ctx, vpp.UserFilter{})); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 		reads.Wait()
@@ -172,33 +173,36 @@ func TestBadFiltersAreToldBeforeAnyRequest(t *testing.T) {
 	s := newSite(t, nil, nil)
 	ctx := t.Context()
 	for want, read := range map[string]func() error{
-		"AssetFilter.AdamID": func() error { _, err := collect(s.client.Assets(ctx, vpp.AssetFilter{AdamID: "x"})); return err },
+		"AssetFilter.AdamID": func() error {
+			_, err := exchange.Collect(s.client.Assets(ctx, vpp.AssetFilter{AdamID: "x"}))
+			return err
+		},
 		"AssetFilter.MinAssignedCount": func() error {
-			_, err := collect(s.client.Assets(ctx, vpp.AssetFilter{MinAssignedCount: new(-1)}))
+			_, err := exchange.Collect(s.client.Assets(ctx, vpp.AssetFilter{MinAssignedCount: new(-1)}))
 			return err
 		},
 		"AssignmentFilter.AdamID": func() error {
-			_, err := collect(s.client.Assignments(ctx, vpp.AssignmentFilter{AdamID: "0"}))
+			_, err := exchange.Collect(s.client.Assignments(ctx, vpp.AssignmentFilter{AdamID: "0"}))
 			return err
 		},
 		"AssignmentFilter.SerialNumber": func() error {
-			_, err := collect(s.client.Assignments(ctx, vpp.AssignmentFilter{SerialNumber: "A B"}))
+			_, err := exchange.Collect(s.client.Assignments(ctx, vpp.AssignmentFilter{SerialNumber: "A B"}))
 			return err
 		},
 		"UserFilter": func() error {
-			_, err := collect(s.client.Users(ctx, vpp.UserFilter{ActiveOnly: true, RetiredOnly: true}))
+			_, err := exchange.Collect(s.client.Users(ctx, vpp.UserFilter{ActiveOnly: true, RetiredOnly: true}))
 			return err
 		},
 		"SubscriptionFilter": func() error {
-			_, err := collect(s.client.Subscriptions(ctx, vpp.SubscriptionFilter{AdamID: -1}))
+			_, err := exchange.Collect(s.client.Subscriptions(ctx, vpp.SubscriptionFilter{AdamID: -1}))
 			return err
 		},
 		"SubscriptionAdminFilter": func() error {
-			_, err := collect(s.client.SubscriptionAdmins(ctx, vpp.SubscriptionAdminFilter{AdamID: -1}))
+			_, err := exchange.Collect(s.client.SubscriptionAdmins(ctx, vpp.SubscriptionAdminFilter{AdamID: -1}))
 			return err
 		},
 		"SubscriptionAssignmentFilter": func() error {
-			_, err := collect(s.client.SubscriptionAssignments(ctx, vpp.SubscriptionAssignmentFilter{ParentAdamID: -1}))
+			_, err := exchange.Collect(s.client.SubscriptionAssignments(ctx, vpp.SubscriptionAssignmentFilter{ParentAdamID: -1}))
 			return err
 		},
 	} {
@@ -224,7 +228,7 @@ func TestSubscriptionsOfTheSimulator(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			all, err := collect(s.client.Subscriptions(t.Context(), vpp.SubscriptionFilter{}))
+			all, err := exchange.Collect(s.client.Subscriptions(t.Context(), vpp.SubscriptionFilter{}))
 			if err != nil || len(all) != 5 || all[4].Counts.Total.Sum() != 14 || all[4].ParentAdamID.ID() != "1000000001" {
 				t.Errorf("%+v, %v", all, err)
 			}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/applemdm/applemdm/internal/exchange"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/vpptest"
 )
@@ -200,7 +201,7 @@ func TestALongRetryAfterEndsAllCallsAtOnce(t *testing.T) {
 		s.srv.SetUnavailable(false)
 		sent := len(s.srv.Received())
 		later(30 * time.Second)
-		_, err := collect(s.client.Assets(t.Context(), vpp.AssetFilter{}))
+		_, err := exchange.Collect(s.client.Assets(t.Context(), vpp.AssetFilter{}))
 		e, ok := errors.AsType[*vpp.Error](err)
 		if !ok || !errors.Is(err, vpp.ErrMaintenance) || e.Op != "read assets" || e.RetryAfter.Round(time.Second) != 90*time.Second {
 			t.Errorf("%v", err)

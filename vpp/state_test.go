@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/applemdm/applemdm/internal/exchange"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/vpptest"
 )
@@ -147,7 +148,7 @@ func TestAnothersClaimStopsWriting(t *testing.T) {
 		if _, err := s.client.Claim(t.Context()); !errors.Is(err, vpp.ErrClaimedByOther) {
 			t.Errorf("Claim: %v", err)
 		}
-		if _, err := collect(s.client.Assets(t.Context(), vpp.AssetFilter{})); err != nil {
+		if _, err := exchange.Collect(s.client.Assets(t.Context(), vpp.AssetFilter{})); err != nil {
 			t.Errorf("reading: %v", err)
 		}
 		s.ClaimByOther("mdm-10", "Third MDM", "x")
@@ -175,7 +176,7 @@ func TestAnOldAnswerDoesNotUndoAClaim(t *testing.T) {
 		s.srv.Fail(vpptest.Fault{Path: "/mdm/v2/assets", Kind: vpptest.Late, Delay: time.Minute})
 		done := make(chan error)
 		go func() {
-			_, err := collect(s.client.Assets(t.Context(), vpp.AssetFilter{}))
+			_, err := exchange.Collect(s.client.Assets(t.Context(), vpp.AssetFilter{}))
 			done <- err
 		}()
 		later(time.Second)
