@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/applemdm/applemdm/internal/published"
 	"github.com/applemdm/applemdm/internal/rest"
 )
 
@@ -31,29 +32,17 @@ func (c *Client) targets(urls map[string]string) map[string]target {
 	return targets
 }
 
-// targetOf returns where a published URL leads, and whether the token may go there: only to the host
-// of [Options.BaseURL] or, if that is one of Apple's, to another of theirs.
+// targetOf returns where a published URL leads, and whether the token may go there.
 func (c *Client) targetOf(text string) (target, bool) {
-	u, err := url.Parse(text)
-	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") == "" {
+	u, ok := published.Follow(c.opts.BaseURL, text)
+	if !ok {
 		return target{}, false
 	}
-	origin := strings.ToLower(u.Scheme + "://" + u.Host)
 	base, _ := url.Parse(c.opts.BaseURL) // New has checked it
-	if origin != strings.ToLower(base.Scheme+"://"+base.Host) && !(isApple(base) && isApple(u)) {
-		return target{}, false
-	}
 	path, within := strings.CutPrefix(u.Path, strings.TrimSuffix(base.Path, "/")+"/")
 	if within && strings.EqualFold(u.Host, base.Host) {
 		return target{c.engine, rest.ParsePath(path)}, true
 	}
-	engine, err := c.newEngine(origin)
+	engine, err := c.newEngine(published.Origin(u))
 	return target{engine, rest.ParsePath(u.Path)}, err == nil
-}
-
-// isApple reports whether u is at a host of Apple's, and nobody can listen in.
-func isApple(u *url.URL) bool {
-	host := strings.ToLower(u.Hostname())
-	return u.Scheme == "https" && (u.Port() == "" || u.Port() == "443") &&
-		(host == "apple.com" || strings.HasSuffix(host, ".apple.com"))
 }

@@ -36,13 +36,28 @@ func Decode(body []byte, v any, forgiving ...*json.Unmarshalers) error {
 // Record makes a T out of an object of which some members are of a type that T has no room for: one
 // odd member must not cost the whole answer. These members go into the map that unknown points to,
 // where they survive encoding; the others are decoded as ever.
-func Record[T any](unknown func(*T) *map[string]jsontext.Value) *json.Unmarshalers {
-	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *T) error {
+//
+// A T within a T is a record as well, and inner says what else within it is one: an odd member of an
+// inner record stays in that.
+func Record[T any](unknown func(*T) *map[string]jsontext.Value, inner ...*json.Unmarshalers) *json.Unmarshalers {
+	var read func(*jsontext.Decoder, *T) error
+	within := func() *json.Unmarshalers {
+		outermost := true
+		itself := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *T) error {
+			if outermost {
+				outermost = false
+				return errors.ErrUnsupported
+			}
+			return read(dec, v)
+		})
+		return json.JoinUnmarshalers(append([]*json.Unmarshalers{itself}, inner...)...)
+	}
+	read = func(dec *jsontext.Decoder, v *T) error {
 		object, err := dec.ReadValue()
 		if err != nil {
 			return err
 		}
-		odd, err := fit(object.Clone(), v)
+		odd, err := fit(object.Clone(), v, within)
 		if err != nil || len(odd) == 0 {
 			return err
 		}
@@ -52,16 +67,17 @@ func Record[T any](unknown func(*T) *map[string]jsontext.Value) *json.Unmarshale
 		}
 		maps.Copy(*kept, odd)
 		return nil
-	})
+	}
+	return json.UnmarshalFromFunc(read)
 }
 
 // fit decodes object into v without the members that do not fit, and returns these.
-func fit[T any](object jsontext.Value, v *T) (odd map[string]jsontext.Value, err error) {
+func fit[T any](object jsontext.Value, v *T, within func() *json.Unmarshalers) (odd map[string]jsontext.Value, err error) {
 	odd = map[string]jsontext.Value{}
 	for {
 		var none T
 		*v = none
-		err := json.Unmarshal(object, v)
+		err := json.Unmarshal(object, v, json.WithUnmarshalers(within()))
 		e, ok := errors.AsType[*json.SemanticError](err)
 		if !ok || e.JSONPointer == "" {
 			return odd, err

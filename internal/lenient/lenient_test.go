@@ -96,3 +96,32 @@ func TestWhatIsNoRecordIsStillAnError(t *testing.T) {
 		}
 	}
 }
+
+// nested is a record that holds records of its own kind and of another.
+type nested struct {
+	Name    string                    `json:"name,omitzero"`
+	Parts   map[string]nested         `json:"parts,omitzero"`
+	Sparse  []sparse                  `json:"sparse,omitzero"`
+	Unknown map[string]jsontext.Value `json:",embed"`
+}
+
+func TestRecordsWithinRecords(t *testing.T) {
+	var got nested
+	forgiving := Record(func(n *nested) *map[string]jsontext.Value { return &n.Unknown },
+		Record(func(r *sparse) *map[string]jsontext.Value { return &r.Unknown }))
+	body := `{"name":"a","parts":{"b":{"name":1,"parts":{"c":{"name":"c","parts":[]}},"sparse":[{"name":"d","count":true}]}},"sparse":7}`
+	if err := Decode([]byte(body), &got, forgiving); err != nil {
+		t.Fatal(err)
+	}
+	odd := func(name, value string) map[string]jsontext.Value {
+		return map[string]jsontext.Value{name: jsontext.Value(value)}
+	}
+	want := nested{Name: "a", Unknown: odd("sparse", "7"), Parts: map[string]nested{"b": {
+		Unknown: odd("name", "1"),
+		Parts:   map[string]nested{"c": {Name: "c", Unknown: odd("parts", "[]")}},
+		Sparse:  []sparse{{Name: "d", Unknown: odd("count", "true")}},
+	}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

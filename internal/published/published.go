@@ -1,0 +1,33 @@
+// Package published judges the URLs that a service publishes for its own endpoints: they are worth
+// following, and yet must not lead a credential to a stranger.
+package published
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Follow parses the published URL text and reports whether a credential may travel there: only to the
+// host of base or, if that is one of Apple's, to another of theirs. A URL with a user, a query, a
+// fragment or no path is none to follow. base must be a URL.
+func Follow(base, text string) (*url.URL, bool) {
+	home, err := url.Parse(base)
+	if err != nil {
+		return nil, false
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") == "" {
+		return nil, false
+	}
+	return u, strings.EqualFold(Origin(home), Origin(u)) || isApple(home) && isApple(u)
+}
+
+// Origin returns the scheme and the host of u.
+func Origin(u *url.URL) string { return strings.ToLower(u.Scheme + "://" + u.Host) }
+
+// isApple reports whether u is at a host of Apple's, and nobody can listen in.
+func isApple(u *url.URL) bool {
+	host := strings.ToLower(u.Hostname())
+	return u.Scheme == "https" && (u.Port() == "" || u.Port() == "443") &&
+		(host == "apple.com" || strings.HasSuffix(host, ".apple.com"))
+}
