@@ -49,7 +49,7 @@ func (c *Client) sendToken(ctx context.Context, engine *rest.Engine, req rest.Re
 // do sends req and returns an answer that is no refusal. While Apple wants to be left alone for
 // longer than a call may wait, it returns what Apple said instead.
 func (c *Client) do(ctx context.Context, engine *rest.Engine, req rest.Request) (*rest.Response, error) {
-	if left, by := c.pace.held(); left > engine.Retry.MaxWait {
+	if left, by := c.pace.Held(); left > engine.Retry.MaxWait {
 		own := *by
 		own.Op, own.RetryAfter = req.Op, left
 		return nil, &own

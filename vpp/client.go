@@ -17,6 +17,7 @@ import (
 	"github.com/applemdm/applemdm/internal/field"
 	"github.com/applemdm/applemdm/internal/lease"
 	"github.com/applemdm/applemdm/internal/lenient"
+	"github.com/applemdm/applemdm/internal/pace"
 	"github.com/applemdm/applemdm/internal/rest"
 )
 
@@ -127,7 +128,7 @@ type Client struct {
 	opts   Options
 	tokens TokenSource
 	engine *rest.Engine // for the base URL
-	pace   *pacer
+	pace   *pace.Pacer[*Error]
 	token  *lease.Lease[*Token]
 	config *lease.Lease[*publishedConfig]
 	state  *edge.Watch[State]
@@ -148,7 +149,7 @@ func New(tokens TokenSource, opts *Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{opts: o, tokens: tokens, pace: newPacer(), pages: make(chan struct{}, pagesInFlight)}
+	c := &Client{opts: o, tokens: tokens, pace: pace.New[*Error](), pages: make(chan struct{}, pagesInFlight)}
 	c.location.uid = o.UID
 	if c.engine, err = c.newEngine(o.BaseURL); err != nil {
 		return nil, err
@@ -170,7 +171,7 @@ func (c *Client) newEngine(baseURL string) (*rest.Engine, error) {
 		MaxBody:         c.opts.MaxBody,
 		Trace:           c.opts.Trace,
 		RequestIDHeader: "X-Apple-Request-UUID",
-		Turn:            c.pace.wait,
+		Turn:            c.pace.Wait,
 		Judge:           c.judge,
 	})
 }
@@ -187,10 +188,10 @@ func (c *Client) judge(resp *rest.Response) int {
 		}
 	}
 	if status == http.StatusTooManyRequests {
-		c.pace.slow()
+		c.pace.Slow()
 	}
 	if status >= http.StatusTooManyRequests && resp.RetryAfter > 0 {
-		c.pace.hold(resp.RetryAfter, refusal("", resp))
+		c.pace.Hold(resp.RetryAfter, refusal("", resp))
 	}
 	return status
 }

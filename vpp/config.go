@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/applemdm/applemdm/internal/pace"
 	"github.com/applemdm/applemdm/internal/rest"
 )
 
@@ -54,7 +55,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.MaxRevokeClientUserIDs, 100}, {&l.MaxRevokeSerialNumbers, 100}, {&l.MaxUsers, 100},
 		{&l.MaxSubscriptions, 25}, {&l.MaxSubscriptionClientUserIDs, 1000},
 		{&l.MaxNotificationLength, 512}, {&l.MaxMDMIDLength, 100}, {&l.MaxMDMNameLength, 100},
-		{&l.MaxMDMMetadataLength, 255}, {&l.MaxRequestPerSecond, defaultRate},
+		{&l.MaxMDMMetadataLength, 255}, {&l.MaxRequestPerSecond, pace.DefaultRate},
 	} {
 		if *d.limit <= 0 {
 			*d.limit = d.value
@@ -163,7 +164,7 @@ func (c *Client) currentConfig(ctx context.Context) (*publishedConfig, error) {
 func (c *Client) readConfig(ctx context.Context, last *publishedConfig) (*publishedConfig, error) {
 	config, err := c.askConfig(ctx)
 	if err == nil {
-		c.pace.publish(config.Limits.MaxRequestPerSecond)
+		c.pace.Publish(config.Limits.MaxRequestPerSecond)
 		return &publishedConfig{config: config, targets: c.targets(config.URLs), due: time.Now().Add(configLife)}, nil
 	}
 	if last == nil || ctx.Err() != nil {

@@ -1,4 +1,5 @@
-package vpp
+// Package pace spaces the requests of one credential.
+package pace
 
 import (
 	"context"
@@ -12,8 +13,8 @@ import (
 )
 
 const (
-	// defaultRate holds until the service has published one, in requests per second.
-	defaultRate = 15
+	// DefaultRate holds until the service has published one, in requests per second.
+	DefaultRate = 15
 
 	// margin is how much of the published rate is used: requests that left evenly do not arrive so.
 	margin = 0.95
@@ -24,9 +25,10 @@ const (
 	longest   = time.Hour        // what is believed of Retry-After
 )
 
-// pacer spaces the requests of one client, whatever goroutines they come from. It lets them out
-// evenly, never faster than the published rate, and none while Apple wants to be left alone.
-type pacer struct {
+// Pacer spaces the requests of one client, whatever goroutines they come from. It lets them out
+// evenly, never faster than the published rate, and none while Apple wants to be left alone. B is
+// what Apple said to be left alone with.
+type Pacer[B any] struct {
 	limiter *rate.Limiter
 
 	mu        sync.Mutex
@@ -34,20 +36,21 @@ type pacer struct {
 	current   float64 // at most published
 	changed   time.Time
 	heldUntil time.Time
-	heldBy    *Error // the answer that asked for it
+	heldBy    B // the answer that asked for it
 }
 
-func newPacer() *pacer {
-	return &pacer{
-		limiter:   rate.NewLimiter(defaultRate*margin, 1),
-		published: defaultRate,
-		current:   defaultRate,
+// New returns a Pacer of the default rate.
+func New[B any]() *Pacer[B] {
+	return &Pacer[B]{
+		limiter:   rate.NewLimiter(DefaultRate*margin, 1),
+		published: DefaultRate,
+		current:   DefaultRate,
 	}
 }
 
-// wait returns when the next request may be sent. It fails at once when that would be after the
+// Wait returns when the next request may be sent. It fails at once when that would be after the
 // deadline of ctx.
-func (p *pacer) wait(ctx context.Context) error {
+func (p *Pacer[B]) Wait(ctx context.Context) error {
 	for {
 		if err := p.waitHeld(ctx); err != nil {
 			return err
@@ -56,15 +59,15 @@ func (p *pacer) wait(ctx context.Context) error {
 		if err := p.limiter.Wait(ctx); err != nil {
 			return err
 		}
-		if left, _ := p.held(); left <= 0 { // or Apple asked for quiet meanwhile
+		if left, _ := p.Held(); left <= 0 { // or Apple asked for quiet meanwhile
 			return nil
 		}
 	}
 }
 
-func (p *pacer) waitHeld(ctx context.Context) error {
+func (p *Pacer[B]) waitHeld(ctx context.Context) error {
 	for {
-		left, _ := p.held()
+		left, _ := p.Held()
 		if left <= 0 {
 			return nil
 		}
@@ -77,15 +80,15 @@ func (p *pacer) waitHeld(ctx context.Context) error {
 	}
 }
 
-// held returns how long Apple still wants to be left alone, and the answer that said so.
-func (p *pacer) held() (time.Duration, *Error) {
+// Held returns how long Apple still wants to be left alone, and the answer that said so.
+func (p *Pacer[B]) Held() (time.Duration, B) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return time.Until(p.heldUntil), p.heldBy
 }
 
-// hold keeps all requests back for d.
-func (p *pacer) hold(d time.Duration, by *Error) {
+// Hold keeps all requests back for d.
+func (p *Pacer[B]) Hold(d time.Duration, by B) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if until := time.Now().Add(min(d, longest)); until.After(p.heldUntil) {
@@ -93,13 +96,13 @@ func (p *pacer) hold(d time.Duration, by *Error) {
 	}
 }
 
-// publish takes over the rate that the service publishes; 0 or less is none.
-func (p *pacer) publish(perSecond int) {
+// Publish takes over the rate that the service publishes; 0 or less is none.
+func (p *Pacer[B]) Publish(perSecond int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	published := float64(perSecond)
 	if perSecond <= 0 {
-		published = defaultRate
+		published = DefaultRate
 	}
 	if p.current == p.published {
 		p.current = published
@@ -108,9 +111,9 @@ func (p *pacer) publish(perSecond int) {
 	p.apply()
 }
 
-// slow halves the pace: Apple complained. Complaints about requests that were under way together
+// Slow halves the pace: Apple complained. Complaints about requests that were under way together
 // count once.
-func (p *pacer) slow() {
+func (p *Pacer[B]) Slow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -122,8 +125,8 @@ func (p *pacer) slow() {
 	p.apply()
 }
 
-// recover brings back what slow took away, a step for each while that has passed.
-func (p *pacer) recover() {
+// recover brings back what Slow took away, a step for each while that has passed.
+func (p *Pacer[B]) recover() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	steps := math.Floor(float64(time.Since(p.changed)) / float64(recovery))
@@ -135,4 +138,4 @@ func (p *pacer) recover() {
 	p.apply()
 }
 
-func (p *pacer) apply() { p.limiter.SetLimit(rate.Limit(p.current * margin)) }
+func (p *Pacer[B]) apply() { p.limiter.SetLimit(rate.Limit(p.current * margin)) }
