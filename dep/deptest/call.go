@@ -2,13 +2,10 @@ package deptest
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -200,38 +197,11 @@ func appendTime(b []byte, name string, t time.Time) []byte {
 	return append(b, '"')
 }
 
-// notes collects violations. It has a lock of its own because some come before Server.mu is held.
-type notes struct {
-	mu   sync.Mutex
-	list []string
-}
-
-// maxNotes bounds the memory that a client which never does right can cost.
-const maxNotes = 10_000
-
-func (c *call) note(format string, args ...any) {
-	text := c.r.Method + " " + c.r.URL.Path + ": " + fmt.Sprintf(format, args...)
-	n := &c.s.notes
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.list) < maxNotes {
-		n.list = append(n.list, strings.ToValidUTF8(text, "?"))
-	}
-}
-
-func (n *notes) reset() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.list = nil
-}
+func (c *call) note(format string, args ...any) { c.s.front.Notes.Add(c.r, format, args...) }
 
 // Violations returns what clients did that Apple tolerates, or that has failed for a reason not
 // visible in the answer, each as "METHOD /path: what". A test of a client should end with none.
-func (s *Server) Violations() []string {
-	s.notes.mu.Lock()
-	defer s.notes.mu.Unlock()
-	return slices.Clone(s.notes.list)
-}
+func (s *Server) Violations() []string { return s.front.Notes.List() }
 
 // quotaUse counts the calls of the current span.
 type quotaUse struct {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/applemdm/applemdm/internal/memhttp"
 	"github.com/applemdm/applemdm/internal/sim"
 )
 
@@ -16,12 +15,8 @@ type Server struct {
 	// URL is the base URL of the in-memory server; only the clients of [Server.Client] reach it.
 	URL string
 
-	mem     *memhttp.Server
-	log     sim.Log
-	faults  sim.Faults
-	handler http.Handler
-	routes  routes
-	notes   notes
+	front  sim.Front
+	routes routes
 
 	mu       sync.Mutex // guards what follows
 	opts     Options
@@ -49,36 +44,30 @@ func NewServer(opts *Options) *Server {
 		profiles: make(map[string]*profile),
 		locks:    make(map[string]Lock),
 	}
-	s.log.Keep = s.opts.KeepRequests
+	s.front.Log.Keep = s.opts.KeepRequests
 	s.tokens.start(s.opts.Token, s.opts.TokenLife)
 	s.sessions.live = make(map[string]*session)
 	s.fleet.init()
 	s.outcomes.init()
 	s.routes = s.makeRoutes()
 	s.rosters = s.makeRosters()
-	s.handler = s.stamp(s.log.Wrap(s.faults.Wrap(http.HandlerFunc(s.serve))))
-	if s.opts.TLS {
-		s.mem = memhttp.NewTLSServer(s, nil)
-	} else {
-		s.mem = memhttp.NewServer(s)
-	}
-	s.faults.Refuser = s.mem
-	s.URL = s.mem.URL
+	s.front.Open(http.HandlerFunc(s.serve), s.stamp, s.opts.TLS)
+	s.URL = s.front.URL()
 	return s
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.front.ServeHTTP(w, r) }
 
 // Client returns a client with a transport of its own that reaches the in-memory server, whatever
 // host a URL names.
-func (s *Server) Client() *http.Client { return s.mem.Client() }
+func (s *Server) Client() *http.Client { return s.front.Client() }
 
 // Close stops the in-memory server and leaves no goroutine behind.
-func (s *Server) Close() { s.mem.Close() }
+func (s *Server) Close() { s.front.Close() }
 
 // Dials returns how many connections the in-memory server has accepted.
-func (s *Server) Dials() int { return s.mem.Dials() }
+func (s *Server) Dials() int { return s.front.Dials() }
 
 // stamp gives every answer, also those of faults, the identifier that Apple's answers carry.
 func (s *Server) stamp(h http.Handler) http.Handler {
@@ -184,38 +173,31 @@ type Request = sim.Request
 // its zero Method and Path, meets the next request. An Answer without a Content-Type gets the one
 // that Apple would give, and a Busy with status 429 Apple's body.
 func (s *Server) Fail(f Fault) {
-	busy := f.Kind == Busy || f.Kind == BusySeconds || f.Kind == BusyDate
+	busy := sim.IsBusy(f)
 	if busy && f.Status == http.StatusTooManyRequests && f.Body == "" {
 		f.Body = "TOO_MANY_REQUESTS"
 	}
-	if (busy || f.Kind == Answer) && f.Body != "" && f.Header.Get("Content-Type") == "" {
-		header := f.Header.Clone()
-		if header == nil {
-			header = make(http.Header)
-		}
-		header.Set("Content-Type", textType)
-		if strings.HasPrefix(f.Body, "{") {
-			header.Set("Content-Type", jsonType)
-		}
-		f.Header = header
+	switch {
+	case f.Body == "" || !busy && f.Kind != Answer:
+	case strings.HasPrefix(f.Body, "{"):
+		f = sim.WithType(f, jsonType)
+	default:
+		f = sim.WithType(f, textType)
 	}
-	s.faults.Add(f)
+	s.front.Faults.Add(f)
 }
 
 // ResetFaults forgets the faults that have not happened.
-func (s *Server) ResetFaults() { s.faults.Reset() }
+func (s *Server) ResetFaults() { s.front.Faults.Reset() }
 
 // PendingFaults returns how many faults have not happened yet.
-func (s *Server) PendingFaults() int { return s.faults.Pending() }
+func (s *Server) PendingFaults() int { return s.front.Faults.Pending() }
 
 // Received returns the requests so far, those that met a fault included, in order.
-func (s *Server) Received() []Request { return s.log.Requests() }
+func (s *Server) Received() []Request { return s.front.Log.Requests() }
 
 // Count returns how many requests there were of a method to a path; empty stands for any.
-func (s *Server) Count(method, path string) int { return s.log.Count(method, path) }
+func (s *Server) Count(method, path string) int { return s.front.Log.Count(method, path) }
 
 // ResetReceived forgets the requests and violations so far.
-func (s *Server) ResetReceived() {
-	s.log.Reset()
-	s.notes.reset()
-}
+func (s *Server) ResetReceived() { s.front.Forget() }

@@ -1,9 +1,4 @@
-// Package sim is what the simulators share: scripted faults ([Faults]) and a record of what was
-// received ([Log]). Both are middleware around the handler that answers rightly.
-//
-// A simulator puts them together as
-//
-//	handler := log.Wrap(faults.Wrap(service))
-//
-// so that the log also holds the requests that a fault answered.
+// Package sim is what the simulators share: scripted faults ([Faults]), a record of what was received
+// ([Log]), notes of what was wrong though tolerated ([Notes]), and the three put together before a
+// service with an in-memory server ([Front]). The log also holds the requests that a fault answered.
 package sim

@@ -98,6 +98,22 @@ type Fault struct {
 	Size       int64         // for Oversize
 }
 
+// IsBusy reports whether f asks the client to come back later.
+func IsBusy(f Fault) bool { return f.Kind == Busy || f.Kind == BusySeconds || f.Kind == BusyDate }
+
+// WithType returns f with the media type of its body, unless its header names one.
+func WithType(f Fault, mediaType string) Fault {
+	if f.Header.Get("Content-Type") != "" {
+		return f
+	}
+	f.Header = f.Header.Clone()
+	if f.Header == nil {
+		f.Header = make(http.Header)
+	}
+	f.Header.Set("Content-Type", mediaType)
+	return f
+}
+
 // Refuser is a server that can refuse connections; package memhttp has one.
 type Refuser interface{ Refuse(n int) }
 

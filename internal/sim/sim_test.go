@@ -371,3 +371,85 @@ func TestLogKeepsNothing(t *testing.T) {
 		t.Errorf("%d remembered, %d counted", len(l.Requests()), l.Count("GET", "/"))
 	}
 }
+
+func TestFront(t *testing.T) {
+	for _, withTLS := range []bool{false, true} {
+		var f Front
+		service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			f.Notes.Add(r, "odd %d\xff", 7)
+			_, _ = io.WriteString(w, rightBody)
+		})
+		around := func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("X-Around", "yes")
+				h.ServeHTTP(w, r)
+			})
+		}
+		f.Open(service, around, withTLS)
+		defer f.Close()
+		if strings.HasPrefix(f.URL(), "https:") != withTLS {
+			t.Error(f.URL())
+		}
+		f.Faults.Add(Fault{Kind: Empty})
+		c := f.Client()
+		for _, status := range []int{500, 200} {
+			resp, err := c.Get(f.URL() + "/x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != status || resp.Header.Get("X-Around") != "yes" {
+				t.Error(resp.StatusCode, resp.Header)
+			}
+		}
+		f.Faults.Add(Fault{Kind: Refuse})
+		c.CloseIdleConnections()
+		if _, err := c.Get(f.URL()); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("refused: %v", err)
+		}
+		if n := f.Log.Count("GET", "/x"); n != 2 || f.Dials() < 1 {
+			t.Errorf("%d requests, %d connections", n, f.Dials())
+		}
+		if notes := f.Notes.List(); len(notes) != 1 || notes[0] != "GET /x: odd 7?" {
+			t.Errorf("%q", notes)
+		}
+		f.Forget()
+		if len(f.Notes.List()) != 0 || f.Log.Count("", "") != 0 {
+			t.Error("Forget left something")
+		}
+	}
+}
+
+func TestNotesAreBounded(t *testing.T) {
+	var n Notes
+	r, err := http.NewRequest("GET", "/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range maxNotes + 5 {
+		n.Add(r, "again")
+	}
+	if got := len(n.List()); got != maxNotes {
+		t.Errorf("%d notes", got)
+	}
+}
+
+func TestFaultsGetTheirType(t *testing.T) {
+	set := WithType(Fault{}, "text/plain")
+	if set.Header.Get("Content-Type") != "text/plain" {
+		t.Error(set.Header)
+	}
+	given := http.Header{"Content-Type": {"text/html"}, "X-Other": {"1"}}
+	if kept := WithType(Fault{Header: given}, "text/plain"); kept.Header.Get("Content-Type") != "text/html" {
+		t.Error(kept.Header)
+	}
+	other := http.Header{"X-Other": {"1"}}
+	if both := WithType(Fault{Header: other}, "text/plain"); len(both.Header) != 2 || len(other) != 1 {
+		t.Errorf("%v, and the caller's %v", both.Header, other)
+	}
+	for kind, want := range map[Kind]bool{Busy: true, BusySeconds: true, BusyDate: true, Answer: false, HTML: false} {
+		if IsBusy(Fault{Kind: kind}) != want {
+			t.Errorf("kind %d", kind)
+		}
+	}
+}

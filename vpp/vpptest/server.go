@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/applemdm/applemdm/internal/memhttp"
 	"github.com/applemdm/applemdm/internal/sim"
 )
 
@@ -20,16 +19,12 @@ type Server struct {
 	// Version 2 is at URL + "/mdm/v2".
 	URL string
 
-	mem     *memhttp.Server
-	log     sim.Log
-	faults  sim.Faults
-	handler http.Handler
-	notes   notes
-	routes  map[string]map[string]endpoint
-	post    postOffice
-	ctx     context.Context // ends with Close
-	cancel  context.CancelFunc
-	clock   timers
+	front  sim.Front
+	routes map[string]map[string]endpoint
+	post   postOffice
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	clock  timers
 
 	mu        sync.Mutex // guards what follows, and everything in the locations
 	opts      Options
@@ -60,39 +55,33 @@ func NewServer(opts *Options) *Server {
 		routes:  routes(),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.log.Keep = s.opts.KeepRequests
+	s.front.Log.Keep = s.opts.KeepRequests
 	s.post.client = s.opts.NotifyClient
 	s.catalog.init()
 	s.legacy.init()
 	s.state.retryAt = make(map[string]time.Time)
-	s.handler = s.log.Wrap(s.watch(s.faults.Wrap(http.HandlerFunc(s.serve))))
-	if s.opts.TLS {
-		s.mem = memhttp.NewTLSServer(s, nil)
-	} else {
-		s.mem = memhttp.NewServer(s)
-	}
-	s.faults.Refuser = s.mem
-	s.URL = s.mem.URL
+	s.front.Open(http.HandlerFunc(s.serve), s.watch, s.opts.TLS)
+	s.URL = s.front.URL()
 	return s
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.front.ServeHTTP(w, r) }
 
 // Client returns a client with a transport of its own that reaches the in-memory server, whatever
 // host a URL names.
-func (s *Server) Client() *http.Client { return s.mem.Client() }
+func (s *Server) Client() *http.Client { return s.front.Client() }
 
 // Close stops the in-memory server, events and notifications, and leaves no goroutine behind.
 func (s *Server) Close() {
 	s.cancel()
 	s.clock.stop()
-	s.mem.Close()
+	s.front.Close()
 	s.post.close()
 }
 
 // Dials returns how many connections the in-memory server has accepted.
-func (s *Server) Dials() int { return s.mem.Dials() }
+func (s *Server) Dials() int { return s.front.Dials() }
 
 // Fault is one scripted fault; see the kinds for what can go wrong.
 type Fault = sim.Fault
@@ -132,43 +121,35 @@ type Request = sim.Request
 // its zero Method and Path, meets the next request. A Busy without a Body gets that of the service:
 // 9646 with status 429, else 9729. Bodies that are JSON objects get the media type of the service.
 func (s *Server) Fail(f Fault) {
-	busy := f.Kind == Busy || f.Kind == BusySeconds || f.Kind == BusyDate
-	if busy && f.Body == "" {
+	if sim.IsBusy(f) && f.Body == "" {
 		number := unavailable
 		if f.Status == http.StatusTooManyRequests {
 			number = tooManyRequests
 		}
 		f.Body = string(errorBody(number, nil))
 	}
-	if strings.HasPrefix(f.Body, "{") && f.Header.Get("Content-Type") == "" {
-		f.Header = f.Header.Clone()
-		if f.Header == nil {
-			f.Header = make(http.Header)
-		}
-		f.Header.Set("Content-Type", jsonType)
+	if strings.HasPrefix(f.Body, "{") {
+		f = sim.WithType(f, jsonType)
 	}
-	s.faults.Add(f)
+	s.front.Faults.Add(f)
 }
 
 // ResetFaults forgets the faults that have not happened.
-func (s *Server) ResetFaults() { s.faults.Reset() }
+func (s *Server) ResetFaults() { s.front.Faults.Reset() }
 
 // PendingFaults returns how many faults have not happened yet.
-func (s *Server) PendingFaults() int { return s.faults.Pending() }
+func (s *Server) PendingFaults() int { return s.front.Faults.Pending() }
 
 // Received returns the requests so far, those that met a fault included, in order. They hold the
 // tokens and bodies as they were sent.
-func (s *Server) Received() []Request { return s.log.Requests() }
+func (s *Server) Received() []Request { return s.front.Log.Requests() }
 
 // Count returns how many requests there were of a method to a path; empty stands for any, and the
 // path may be a pattern of [path.Match].
-func (s *Server) Count(method, path string) int { return s.log.Count(method, path) }
+func (s *Server) Count(method, path string) int { return s.front.Log.Count(method, path) }
 
 // ResetReceived forgets the requests and violations so far.
-func (s *Server) ResetReceived() {
-	s.log.Reset()
-	s.notes.reset()
-}
+func (s *Server) ResetReceived() { s.front.Forget() }
 
 // SetErrorsIn200 makes the errors for whose numbers in returns true arrive with status 200, as
 // Apple is known to do at times; nil ends it.
