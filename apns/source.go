@@ -3,11 +3,10 @@ package apns
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/applemdm/applemdm/internal/field"
 	"github.com/applemdm/applemdm/internal/sniff"
+	"github.com/applemdm/applemdm/internal/tokenfile"
 )
 
 // CertificateSource supplies the push certificate. It is asked anew before connections are opened, so
@@ -48,13 +47,13 @@ type FileCertificate struct {
 
 // Certificate reads the files.
 func (f FileCertificate) Certificate(context.Context) (*Certificate, error) {
-	text, err := readCertificateFile(f.Path)
+	text, err := tokenfile.Bytes(f.Path, maxCertificateFile)
 	if err != nil {
 		return nil, err
 	}
 	texts := [][]byte{text}
 	if f.KeyPath != "" {
-		key, err := readCertificateFile(f.KeyPath)
+		key, err := tokenfile.Bytes(f.KeyPath, maxCertificateFile)
 		if err != nil {
 			return nil, err
 		}
@@ -72,14 +71,4 @@ func (f FileCertificate) parse(texts [][]byte) (*Certificate, error) {
 		return ParsePKCS12(texts[0], f.Password.Reveal())
 	}
 	return ParseCertificateWithPassword(f.Password.Reveal(), texts...)
-}
-
-// readCertificateFile reads no more than it takes to see that a file is too large.
-func readCertificateFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, maxCertificateFile+1))
 }

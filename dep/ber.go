@@ -3,6 +3,8 @@ package dep
 import (
 	"errors"
 	"fmt"
+
+	"github.com/applemdm/applemdm/internal/tokenfile"
 )
 
 // maxBERDepth bounds the nesting; an envelope with its recipient's name needs less than half.
@@ -108,7 +110,7 @@ func readBERHeader(in []byte) (tag byte, length int, rest []byte, err error) {
 	}
 	for _, octet := range in[:octets] {
 		length = length<<8 | int(octet)
-		if length > maxTokenFile {
+		if length > tokenfile.MaxSize {
 			return 0, 0, nil, errBERShort
 		}
 	}

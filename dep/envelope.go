@@ -15,6 +15,7 @@ import (
 	"github.com/smallstep/pkcs7"
 
 	"github.com/applemdm/applemdm/internal/sniff"
+	"github.com/applemdm/applemdm/internal/tokenfile"
 )
 
 // ErrTokenDamaged reports that a .p7m file is a server token for this key pair as far as one can
@@ -58,11 +59,8 @@ func (k *KeyPair) OpenToken(p7m []byte) (*Token, error) {
 	if k.isZero() {
 		return nil, errNoKeyPair
 	}
-	if len(p7m) > maxTokenFile {
-		return nil, &InputError{Field: "p7m", Rule: "is larger than 1 MiB, so it is no server token"}
-	}
-	if kind := sniff.Of(p7m); kind != sniff.ServerToken {
-		return nil, &WrongFileError{Want: sniff.ServerToken, Got: kind}
+	if err := tokenfile.Check("p7m", p7m, sniff.ServerToken, "server token"); err != nil {
+		return nil, err
 	}
 	text, err := k.decrypt(p7m)
 	if err != nil {

@@ -2,7 +2,6 @@ package dep
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/applemdm/applemdm/internal/rest"
@@ -26,7 +25,7 @@ func (c *Client) inSession(ctx context.Context, req rest.Request) (*rest.Respons
 	for replays := 0; ; replays++ {
 		opened, err := c.session.Get(ctx)
 		if err != nil {
-			return nil, noSession(ctx, req, err)
+			return nil, rest.OwnError[Error](ctx, req, err)
 		}
 		resp, last, err := c.within(ctx, opened, req)
 		if err != nil {
@@ -52,21 +51,6 @@ func (c *Client) within(ctx context.Context, s *session, req rest.Request) (*res
 	req.Answered = func(header http.Header) { s = c.rotateSession(ctx, s, header) }
 	resp, err := c.engine.Do(ctx, req)
 	return resp, s, err
-}
-
-// noSession returns the error of a call that got no session. That its own time was up, while it
-// waited for the login of another call, is told as for every call that gets no answer. All who
-// waited for a login share its error, so each gets an [*Error] of its own to change.
-func noSession(ctx context.Context, req rest.Request, err error) error {
-	if shared, ok := err.(*Error); ok {
-		own := *shared
-		return &own
-	}
-	_, told := errors.AsType[*TransportError](err)
-	if told || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
-		return err
-	}
-	return &TransportError{Op: req.Op, Method: req.Method, Path: req.Path.String(), Err: err}
 }
 
 // sessionRefused reports whether a new session may help: after 401, or 403 with the code FORBIDDEN.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"github.com/applemdm/applemdm/internal/secret"
 	"github.com/applemdm/applemdm/internal/sniff"
+	"github.com/applemdm/applemdm/internal/tokenfile"
 )
 
 // Secret is a string that does not print: every verb, logger and encoder shows "[redacted]". Only
@@ -31,9 +31,6 @@ type FileKind = sniff.Kind
 // content token of Apps and Books instead of the server token, a certificate instead of a key pair.
 // It names both.
 type WrongFileError = sniff.WrongFileError
-
-// maxTokenFile bounds what is read as a token, in either form. Real ones have a few kilobytes.
-const maxTokenFile = 1 << 20
 
 // Token is a decrypted server token: the OAuth credentials of one device management server in Apple
 // Business or Apple School Manager.
@@ -73,15 +70,7 @@ type FileToken string
 
 // Token reads the file.
 func (f FileToken) Token(context.Context) (*Token, error) {
-	text, err := os.ReadFile(string(f))
-	if err != nil {
-		return nil, err
-	}
-	token, err := ParseToken(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", string(f), err)
-	}
-	return token, nil
+	return tokenfile.Read(string(f), ParseToken)
 }
 
 // Token returns t itself, so that a token which never changes is its own [TokenSource].
@@ -95,11 +84,8 @@ func (t *Token) Token(context.Context) (*Token, error) { return t, nil }
 // with [KeyPair.OpenToken]) and [*InputError] otherwise. No error quotes data. An expired token is
 // not an error here; see [Token.Expired].
 func ParseToken(data []byte) (*Token, error) {
-	if len(data) > maxTokenFile {
-		return nil, &InputError{Field: "token", Rule: "is larger than 1 MiB, so it is no server token"}
-	}
-	if kind := sniff.Of(data); kind != sniff.ServerTokenText {
-		return nil, &WrongFileError{Want: sniff.ServerTokenText, Got: kind}
+	if err := tokenfile.Check("token", data, sniff.ServerTokenText, "server token"); err != nil {
+		return nil, err
 	}
 	members, err := tokenMembers(tokenJSON(data))
 	if err != nil {
@@ -157,21 +143,11 @@ func tokenFrom(members map[string]jsontext.Value) (*Token, error) {
 }
 
 func tokenMember(members map[string]jsontext.Value, name string) (string, error) {
-	raw, ok := members[name]
-	if !ok {
-		return "", &InputError{Field: name, Rule: "is missing from the token"}
-	}
-	var value string
-	if raw.Kind() != '"' || json.Unmarshal(raw, &value) != nil {
-		return "", &InputError{Field: name, Rule: "must be a string"}
-	}
-	switch value {
-	case "":
-		return "", &InputError{Field: name, Rule: "must not be empty"}
-	case secret.Redacted:
+	value, err := tokenfile.Member(members, name)
+	if value == secret.Redacted {
 		return "", &InputError{Field: name, Rule: "was redacted when the token was stored; store what Token.Reveal returns"}
 	}
-	return value, nil
+	return value, err
 }
 
 // parseExpiry takes RFC 3339, and the offset without a colon that Apple writes elsewhere.

@@ -77,7 +77,7 @@ func (c *Client) currentToken(ctx context.Context, req rest.Request) (*Token, er
 		token, err = c.token.Get(ctx)
 	}
 	if err != nil {
-		return nil, ownError(ctx, req, err)
+		return nil, rest.OwnError[Error](ctx, req, err)
 	}
 	return token, nil
 }
@@ -96,19 +96,4 @@ func (c *Client) readToken(ctx context.Context, _ *Token) (*Token, error) {
 		return nil, fmt.Errorf("%w (on %s)", ErrTokenExpired, token.Expiry.Format(time.DateOnly))
 	}
 	return token, nil
-}
-
-// ownError returns the error of a call that got no token or no service configuration. That its own
-// time was up, while it waited for another call that reads them, is told as for every call that gets
-// no answer. All who waited share the error, so each gets an [*Error] of its own to change.
-func ownError(ctx context.Context, req rest.Request, err error) error {
-	if shared, ok := err.(*Error); ok {
-		own := *shared
-		return &own
-	}
-	_, told := errors.AsType[*TransportError](err)
-	if told || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
-		return err
-	}
-	return &TransportError{Op: req.Op, Method: req.Method, Path: req.Path.String(), Err: err}
 }

@@ -155,7 +155,7 @@ func (c *Client) currentConfig(ctx context.Context) (*publishedConfig, error) {
 		config, err = c.config.Get(ctx)
 	}
 	if err != nil {
-		return nil, ownError(ctx, rest.Request{Op: opConfig, Method: http.MethodGet, Path: rest.Path{"service", "config"}}, err)
+		return nil, rest.OwnError[Error](ctx, rest.Request{Op: opConfig, Method: http.MethodGet, Path: rest.Path{"service", "config"}}, err)
 	}
 	return config, nil
 }

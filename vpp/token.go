@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/applemdm/applemdm/internal/secret"
 	"github.com/applemdm/applemdm/internal/sniff"
+	"github.com/applemdm/applemdm/internal/tokenfile"
 )
 
 // Secret is a string that does not print: every verb, logger and encoder shows "[redacted]". Only
@@ -31,9 +31,6 @@ type FileKind = sniff.Kind
 // server token of Device Assignment instead of the content token, a certificate, a web page. It names
 // both.
 type WrongFileError = sniff.WrongFileError
-
-// maxTokenFile bounds what is read as a token. Real ones have a few hundred bytes.
-const maxTokenFile = 1 << 20
 
 // Token is a content token (sToken, .vpptoken) of one location, which Apple Business also calls an
 // organizational unit.
@@ -72,15 +69,7 @@ type FileToken string
 
 // Token reads the file.
 func (f FileToken) Token(context.Context) (*Token, error) {
-	text, err := os.ReadFile(string(f))
-	if err != nil {
-		return nil, err
-	}
-	token, err := ParseToken(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", string(f), err)
-	}
-	return token, nil
+	return tokenfile.Read(string(f), ParseToken)
 }
 
 // Token returns t itself, so that a token which never changes is its own [TokenSource].
@@ -92,11 +81,8 @@ func (t *Token) Token(context.Context) (*Token, error) { return t, nil }
 // Errors are [*WrongFileError] if data is some other file, and [*InputError] otherwise. No error
 // quotes data. An expired token is not an error here; see [Token.Expired].
 func ParseToken(data []byte) (*Token, error) {
-	if len(data) > maxTokenFile {
-		return nil, &InputError{Field: "token", Rule: "is larger than 1 MiB, so it is no content token"}
-	}
-	if kind := sniff.Of(data); kind != sniff.ContentToken {
-		return nil, &WrongFileError{Want: sniff.ContentToken, Got: kind}
+	if err := tokenfile.Check("token", data, sniff.ContentToken, "content token"); err != nil {
+		return nil, err
 	}
 	text := withoutBlanks(data)
 	inside, err := base64.StdEncoding.DecodeString(text)
@@ -135,10 +121,10 @@ func tokenFrom(inside []byte) (*Token, error) {
 		}
 		return nil, &InputError{Field: "token", Rule: rule}
 	}
-	if _, err := tokenMember(members, "token"); err != nil {
+	if _, err := tokenfile.Member(members, "token"); err != nil {
 		return nil, err
 	}
-	expDate, err := tokenMember(members, "expDate")
+	expDate, err := tokenfile.Member(members, "expDate")
 	if err != nil {
 		return nil, err
 	}
@@ -147,23 +133,8 @@ func tokenFrom(inside []byte) (*Token, error) {
 	if year := expiry.Year(); expiry.IsZero() || year < 0 || year > 9999 {
 		return nil, &InputError{Field: "expDate", Rule: "must be a time such as 2027-01-05T09:30:00+0000"}
 	}
-	orgName, _ := tokenMember(members, "orgName") // for people only
+	orgName, _ := tokenfile.Member(members, "orgName") // for people only
 	return &Token{OrgName: orgName, Expiry: expiry}, nil
-}
-
-func tokenMember(members map[string]jsontext.Value, name string) (string, error) {
-	raw, ok := members[name]
-	if !ok {
-		return "", &InputError{Field: name, Rule: "is missing from the token"}
-	}
-	var value string
-	if raw.Kind() != '"' || json.Unmarshal(raw, &value, jsontext.AllowInvalidUTF8(true)) != nil {
-		return "", &InputError{Field: name, Rule: "must be a string"}
-	}
-	if value == "" {
-		return "", &InputError{Field: name, Rule: "must not be empty"}
-	}
-	return value, nil
 }
 
 // Reveal returns the token as [ParseToken] reads it, for storage. Encrypt it at rest: whoever has
