@@ -64,7 +64,9 @@ type ErrorInfo struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Op)
-	b.WriteString(":")
+	if e.StatusCode != 0 || e.Number != 0 {
+		b.WriteString(":")
+	}
 	if e.StatusCode != 0 {
 		fmt.Fprintf(&b, " status %d", e.StatusCode)
 	}

@@ -2,8 +2,8 @@ package vpp
 
 import (
 	"errors"
-	"fmt"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/applemdm/applemdm/internal/lenient"
@@ -107,9 +107,10 @@ func (n *Notification) tell() {
 	case NotificationAssetManagement, NotificationUserManagement, NotificationSubscriptionManagement:
 		n.Event = readEvent(n.Type, n.content())
 	case NotificationAssetCount:
-		n.AssetCount, _ = decodeRecord(n.Raw, func(a *AssetCountChange) *Unknown { return &a.Unknown })
+		n.AssetCount, _ = decodeRecord[AssetCountChange](n.Raw,
+			lenient.Record(func(a *AssetCountChange) *Unknown { return &a.Unknown }))
 	case NotificationSubscriptionCount:
-		n.SubscriptionCount, _ = decodeRecord(n.Raw, func(s *SubscriptionCountChange) *Unknown { return &s.Unknown })
+		n.SubscriptionCount, _ = decodeRecord[SubscriptionCountChange](n.Raw, seatRecords())
 	case NotificationUserAssociated:
 		n.AssociatedUsers = takeUsers(n.content(), "associatedUsers")
 	}
@@ -131,11 +132,13 @@ func readEvent(kind NotificationType, members Unknown) *EventNotice {
 	take(members, "result", &e.Result)
 	switch kind {
 	case NotificationAssetManagement:
-		e.Assignments = takeList(members, "assignments", func(a *Assignment) *Unknown { return &a.Unknown })
+		e.Assignments = takeList[Assignment](members, "assignments",
+			lenient.Record(func(a *Assignment) *Unknown { return &a.Unknown }))
 	case NotificationUserManagement:
 		e.Users = takeUsers(members, "users")
 	case NotificationSubscriptionManagement:
-		e.SubscriptionAssignments = takeList(members, "assignments", func(a *SubscriptionAssignment) *Unknown { return &a.Unknown })
+		e.SubscriptionAssignments = takeList[SubscriptionAssignment](members, "assignments",
+			lenient.Record(func(a *SubscriptionAssignment) *Unknown { return &a.Unknown }))
 	}
 	e.Err = takeReason(members, e)
 	e.Unknown = orNil(members)
@@ -147,7 +150,7 @@ var errNoReason = errors.New("Apple gives no reason")
 
 // takeReason returns why e failed, or nil if it did not.
 func takeReason(members Unknown, e *EventNotice) *Error {
-	reason := &Error{Op: fmt.Sprintf("%s event %s", e.Type, e.EventID), Err: errNoReason}
+	reason := &Error{Op: e.Type.op(), Err: errNoReason}
 	raw := members["error"]
 	var said Unknown
 	if take(members, "error", &said) && said != nil {
@@ -185,32 +188,39 @@ func takeID(members Unknown, name string) string {
 }
 
 func takeUsers(members Unknown, name string) []User {
-	return takeList(members, name, func(u *User) *Unknown { return &u.Unknown })
+	return takeList[User](members, name, lenient.Record(func(u *User) *Unknown { return &u.Unknown }))
 }
 
 // takeList takes a list of records. What is in it without being one is left out.
-func takeList[T any](members Unknown, name string, unknown func(*T) *Unknown) []T {
+func takeList[T any](members Unknown, name string, record *json.Unmarshalers) []T {
 	var values []jsontext.Value
 	if !take(members, name, &values) {
 		return nil
 	}
 	list := make([]T, 0, len(values))
 	for _, value := range values {
-		if item, ok := decodeRecord(value, unknown); ok {
+		if item, ok := decodeRecord[T](value, record); ok {
 			list = append(list, *item)
 		}
 	}
 	return list
 }
 
-// decodeRecord decodes an object, of which members that do not fit go where unknown says. The
-// record is the zero one if there is no object.
-func decodeRecord[T any](value jsontext.Value, unknown func(*T) *Unknown) (*T, bool) {
-	record := new(T)
-	if err := lenient.Decode(value, record, lenient.Record(unknown)); err != nil {
+// decodeRecord decodes an object, of which members that do not fit become unknown ones. The T is the
+// zero one if there is no object.
+func decodeRecord[T any](value jsontext.Value, record *json.Unmarshalers) (*T, bool) {
+	v := new(T)
+	if lenient.Decode(value, v, record) != nil {
 		return new(T), false
 	}
-	return record, true
+	return v, true
+}
+
+// seatRecords keeps what fits of the counts of a subscription.
+func seatRecords() *json.Unmarshalers {
+	seats := lenient.Record(func(s *SeatCount) *Unknown { return &s.Unknown })
+	counts := lenient.Record(func(s *SubscriptionCounts) *Unknown { return &s.Unknown }, seats)
+	return lenient.Record(func(s *SubscriptionCountChange) *Unknown { return &s.Unknown }, counts)
 }
 
 func orNil(members Unknown) Unknown {
