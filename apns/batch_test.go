@@ -3,7 +3,6 @@ package apns_test
 import (
 	"context"
 	"errors"
-	"iter"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -13,34 +12,6 @@ import (
 	"github.com/applemdm/applemdm/apns"
 	"github.com/applemdm/applemdm/apns/apnstest"
 )
-
-func pushesTo(n int) iter.Seq[apns.Push] {
-	return func(yield func(apns.Push) bool) {
-		for i := range n {
-			if !yield(pushTo(i)) {
-				return
-			}
-		}
-	}
-}
-
-// once counts results by their key, and fails for a second one.
-type once struct {
-	t    testing.TB
-	seen []bool
-	n    int
-}
-
-func newOnce(t testing.TB, n int) *once { return &once{t: t, seen: make([]bool, n)} }
-
-func (o *once) note(r apns.Result) {
-	i := r.Push.Key.(int)
-	if o.seen[i] {
-		o.t.Fatalf("two results for %d: %+v", i, r)
-	}
-	o.seen[i] = true
-	o.n++
-}
 
 func TestPushAllHasOneResultForEach(t *testing.T) {
 	const n = 10_000

@@ -1,10 +1,7 @@
 package apns_test
 
 import (
-	"context"
 	"errors"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,25 +175,6 @@ func TestTheBreakerClosesByItself(t *testing.T) {
 	}
 }
 
-// vault is a source whose certificate can be replaced.
-type vault struct {
-	mu   sync.Mutex
-	cert *apns.Certificate
-	err  error
-}
-
-func (v *vault) Certificate(context.Context) (*apns.Certificate, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.cert, v.err
-}
-
-func (v *vault) put(cert *apns.Certificate, err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.cert, v.err = cert, err
-}
-
 // A renewed certificate ends the pause at once, and what goes wrong with the old one no longer counts.
 func TestRefreshClosesTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -279,65 +257,4 @@ func TestConnectionsThatEndWithoutAWord(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A source that has no certificate for a while is asked again.
-func TestASourceThatFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		srv := anyToken(t)
-		broken := errors.New("the vault is sealed")
-		source := &vault{err: broken}
-		client := newClientWith(t, srv, source, nil)
-		_, err := client.Push(t.Context(), pushTo(1))
-		wants(t, err, apns.RetryLater, broken)
-		lost(t, err)
-		if err := client.Refresh(t.Context()); !errors.Is(err, broken) {
-			t.Errorf("Refresh: %v", err)
-		}
-		source.put(nil, nil)
-		if err := client.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "must not be empty") {
-			t.Errorf("Refresh without a certificate: %v", err)
-		}
-		source.put(issue(t, srv, apnstest.CertOptions{}), nil)
-		if _, err := client.Push(t.Context(), pushTo(1)); err != nil {
-			t.Fatal(err)
-		}
-		srv.Disconnect()
-		source.put(nil, broken)
-		_, err = client.Push(t.Context(), pushTo(2))
-		wants(t, err, apns.RetryLater, broken, context.DeadlineExceeded)
-		source.put(issue(t, srv, apnstest.CertOptions{}), nil)
-		if _, err := client.Push(t.Context(), pushTo(3)); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// What the service says of a certificate that was replaced meanwhile no longer matters: the push is sent
-// again with the new one.
-func TestARefusalOfAReplacedCertificate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		srv := anyToken(t)
-		source := &vault{cert: issue(t, srv, apnstest.CertOptions{})}
-		client := newClientWith(t, srv, source, nil)
-		pushMany(t, client, 5)
-		srv.Fail(apnstest.Fault{Kind: apnstest.Answer, Status: 403, Reason: "BadCertificate", Delay: 5 * time.Second})
-		done := make(chan error)
-		go func() {
-			_, err := client.Push(t.Context(), pushTo(50))
-			done <- err
-		}()
-		time.Sleep(time.Second)
-		source.put(issue(t, srv, apnstest.CertOptions{}), nil)
-		if err := client.Refresh(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if s := client.State(); s.Kind != apns.StateOK {
-			t.Errorf("%+v", s)
-		}
-		pushMany(t, client, 5)
-	})
 }

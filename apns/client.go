@@ -52,14 +52,23 @@ type Options struct {
 	// connection has for the answer. The context of a call can be shorter.
 	Timeout time.Duration
 
-	// HoldOff is the least time between two pushes that reach APNs for the same token: 1 second by
-	// default; less than zero turns it off. A push asked for while another to the same token is on
-	// its way shares its outcome: one wake-up serves both. One asked for later, but before HoldOff
-	// has passed, waits until then.
+	// HoldOff is how long after a push that APNs has accepted the next one to the same device waits:
+	// 1 second by default, or half of Timeout if that is less; less than zero turns it off. It must
+	// be less than Timeout.
+	//
+	// Whatever HoldOff is, a push joins one to the same device that still waits to be sent, which
+	// then is as urgent and is kept as long as either asked for, and shares its outcome: one wake-up
+	// serves both. It does not join one that was sent already, for the device may have been there
+	// before the latest command was; it waits until that has its outcome.
+	//
+	// The same device is the same token and PushMagic: with another PushMagic, a push waits for
+	// nothing. The client remembers 1,024 pushes; one that is forgotten too early, because another
+	// device took its place, does not make the next one wait.
 	HoldOff time.Duration
 
 	// MaxConns is the most connections kept open: 3 by default. Another one is opened when those that
-	// are open have been full for a while.
+	// are open have been full for a while. Not counted are those that only finish what is on their
+	// way, and those that owe an answer and have not given a sign of life since.
 	MaxConns int
 
 	// MaxStreams caps the pushes under way on one connection, below what APNs allows: 1,000 by
@@ -78,7 +87,8 @@ type Options struct {
 	PingAfter time.Duration
 
 	// OnState is called when the certificate or the line goes from one [State] to another, and only
-	// then. Calls do not overlap, come in order, and must not block for long: pushes wait for them.
+	// then. Calls do not overlap, come in order, and run on a goroutine of their own: nothing waits
+	// for them, and they may call the Client, [Client.Shutdown] included.
 	OnState func(State)
 
 	// ExpiryWarning is how long before its end a certificate counts as [StateExpiring]: 30 days by
@@ -96,7 +106,7 @@ func (o *Options) withDefaults() (Options, error) {
 	opts.BaseURL = cmp.Or(opts.BaseURL, DefaultBaseURL)
 	opts.Expiration = cmp.Or(opts.Expiration, 7*24*time.Hour)
 	opts.Timeout = cmp.Or(opts.Timeout, 30*time.Second)
-	opts.HoldOff = cmp.Or(opts.HoldOff, time.Second)
+	opts.HoldOff = cmp.Or(opts.HoldOff, min(time.Second, opts.Timeout/2))
 	opts.MaxConns = cmp.Or(opts.MaxConns, 3)
 	opts.MaxStreams = cmp.Or(opts.MaxStreams, 1000)
 	opts.MaxDials = cmp.Or(opts.MaxDials, 10)
@@ -135,8 +145,11 @@ func (o *Options) check() error {
 			return &InputError{Field: "Options." + n.name, Rule: "must be at least 1"}
 		}
 	}
-	if o.Expiration > maxExpiration {
+	switch {
+	case o.Expiration > maxExpiration:
 		return &InputError{Field: "Options.Expiration", Rule: "must be at most 30 days"}
+	case o.HoldOff >= o.Timeout:
+		return &InputError{Field: "Options.HoldOff", Rule: "must be less than Options.Timeout, or a push that is held off would never be sent"}
 	}
 	return nil
 }
@@ -172,6 +185,8 @@ type Client struct {
 // New returns a Client that shows the certificate that certificates holds at the time: a
 // [*Certificate] is a CertificateSource of itself. A nil opts means defaults.
 //
+// The first certificate that is read decides about the topic of the Client: see [Client.Refresh].
+//
 // New does no I/O. Its errors are [*InputError].
 func New(certificates CertificateSource, opts *Options) (*Client, error) {
 	if certificates == nil {
@@ -191,14 +206,16 @@ func New(certificates CertificateSource, opts *Options) (*Client, error) {
 }
 
 // Refresh reads the certificate anew. If it is another one, new connections are opened with it, and
-// those that show the old one are closed as soon as nothing is on its way on them: no push is lost. A
-// certificate with another topic is refused with a [*TopicError]: it needs a Client of its own. Call
+// those that show the old one are closed as soon as nothing is on its way on them: no push is lost. Call
 // it after a renewed certificate was stored; otherwise it is noticed when the next connection is
-// opened.
-func (c *Client) Refresh(ctx context.Context) error {
-	_, err := c.pool.refresh(ctx)
-	return err
-}
+// opened. Certificates are read one at a time, so Refresh waits for a reading that has begun, and then
+// makes its own: the certificate it finds is in use when it returns nil.
+//
+// A certificate with another topic needs a Client of its own. Refresh refuses it with a [*TopicError].
+// However it is noticed, the state becomes [StateTopicChanged], and pushes go on with the old
+// certificate for as long as that works; then they fail with what is wrong with it, such as
+// [ErrCertificate].
+func (c *Client) Refresh(ctx context.Context) error { return c.pool.refresh(ctx) }
 
 // State returns the condition of the certificate and the way to APNs, as far as pushes have shown it.
 // It does no I/O.
@@ -206,5 +223,9 @@ func (c *Client) State() State { return c.pool.state.edge.State() }
 
 // Shutdown refuses new pushes with [ErrClosed], waits until those under way have their outcome, and
 // closes all connections. When ctx ends first, they are cut off, with ErrClosed as their outcome, and
-// the error of ctx is returned. No goroutine is left in either case.
+// the error of ctx is returned.
+//
+// In either case no goroutine is left, but one that runs [Options.OnState], from which Shutdown may be
+// called, and those in functions of the options or in a [CertificateSource] that do not return when their
+// context ends: Shutdown waits for these until ctx ends, and a second.
 func (c *Client) Shutdown(ctx context.Context) error { return c.pool.shutdown(ctx) }

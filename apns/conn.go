@@ -17,10 +17,11 @@ type conn struct {
 	h2       *h2.Conn
 	cert     *Certificate
 	opened   time.Time
-	answered atomic.Bool // it has brought an answer
-	probing  atomic.Bool // the probe is taken
-	blamed   atomic.Bool // its end before the first answer is noted
-	doubted  atomic.Bool // an answer is missing and the server has not given a sign of life since
+	answered atomic.Bool  // it has brought an answer
+	probing  atomic.Bool  // the probe is taken
+	blamed   atomic.Bool  // its end before the first answer is noted
+	doubted  atomic.Bool  // an answer is missing and the server has not given a sign of life since
+	silent   atomic.Int32 // pushes in a row without an answer, those not counted that had little time
 }
 
 const (
@@ -34,8 +35,13 @@ const (
 )
 
 // fairShare is the least time that a push must have had on a connection before its silence says
-// something about the connection.
+// something about the connection. A shorter patience is taken for fair, too.
 const fairShare = 5 * time.Second
+
+// isHurried reports whether the time of a job is nearly over.
+func (j *job) isHurried(now time.Time) bool {
+	return j.deadline.Sub(now) < min(fairShare, j.patience)
+}
 
 // start sends a job on the connection, if it has room. The job may have ended when it returns. The
 // error is [h2.ErrNoRoom] while there may be room later.
@@ -49,7 +55,7 @@ func (c *conn) start(j *job) error {
 	}
 	now := time.Now()
 	j.conn, j.call.Deadline = c, earlier(j.deadline, now.Add(j.patience))
-	j.hurried = j.deadline.Sub(now) < fairShare
+	j.hurried = j.isHurried(now)
 	j.tries++
 	if err := c.h2.Start(&j.call); err != nil {
 		j.tries--
@@ -79,11 +85,22 @@ func (c *conn) missed(err error, hurried bool) {
 		// The server is asked for a sign of life (h2 sends a PING with the reset). Until it comes,
 		// pushes go elsewhere.
 		c.doubted.Store(true)
+		c.silent.Add(1)
 		if !c.answered.Load() {
 			c.h2.Drain()
 		}
 	case !c.answered.Load():
 		c.probing.Store(false) // if the connection lives, the next push is the probe
+	}
+}
+
+// trust takes the doubt off when an answer came. Most find none.
+func (c *conn) trust() {
+	if c.doubted.Load() {
+		c.doubted.Store(false)
+	}
+	if c.silent.Load() > 0 {
+		c.silent.Store(0)
 	}
 }
 

@@ -81,13 +81,17 @@ func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
 	target := net.JoinHostPort(d.host, d.port)
 	proxy, err := d.proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: target}})
 	if err != nil {
-		return nil, fmt.Errorf("find the proxy: %w", err)
+		return nil, errProxyUnknown
 	}
 	if proxy != nil {
 		return d.throughProxy(ctx, proxy, target)
 	}
 	return d.direct(ctx)
 }
+
+// errProxyUnknown stands for what Options.Proxy says, which may quote an address with a password.
+var errProxyUnknown = errors.New("find the proxy: its address is malformed, or Options.Proxy failed for another reason " +
+	"(which may hold a password and is not shown); look at Options.Proxy, or at HTTPS_PROXY in the environment")
 
 // direct tries the addresses of the host in random order. Each has its share of the time that is left.
 func (d *dialer) direct(ctx context.Context) (net.Conn, error) {

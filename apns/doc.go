@@ -24,8 +24,8 @@
 // [Client.Push] sends one push and [Client.PushAll] any number of them. Both may be used at once, by any
 // number of goroutines; one Client for each certificate serves the whole process. It keeps connections
 // open for hours, sends many pushes at a time over each, opens another when they are full, and replaces
-// those that die, age, or show an old certificate. Two pushes to one token within a moment become one
-// wake-up, since the device fetches all commands anyway.
+// those that die, age, or show an old certificate. Pushes to one device within a moment become one
+// wake-up, sent after the last of them was asked for: the device fetches all commands anyway.
 //
 // An accepted push is not yet a delivered one. APNs keeps the newest push for a device that is offline,
 // for 7 days unless told otherwise; the proof is the device that connects. There is no need to push
@@ -47,7 +47,7 @@
 // An [*Error] is an answer of Apple's. A [*TransportError] says that there was none, an [*InputError]
 // comes before anything was sent. Sentinels such as [ErrUnregistered] say what it is and, in their
 // documentation, what to do. A push is harmless to send twice, so whatever got no answer is sent again
-// by itself, on another connection, three times at the most and within [Options.Timeout].
+// by itself, on another connection, a few times and within [Options.Timeout].
 //
 // # When it stops working
 //
@@ -56,7 +56,8 @@
 // refused certificate never becomes a storm of connections, for which Apple blocks servers.
 // [Client.Refresh] ends the pause as soon as a renewed certificate is stored. [Options.OnState] tells of
 // all this once, when it begins, and once when it is over, also of a certificate that is about to
-// expire, of a line that is down, and of tokens that are refused in numbers.
+// expire, of a source that has one for another topic, of a line that is down, and of tokens that are
+// refused in numbers.
 //
 // # Secrets
 //

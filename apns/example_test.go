@@ -161,12 +161,8 @@ func ExampleOptions() {
 	stored := certificate // stands for a row of a database
 	source := apns.CertificateFunc(func(context.Context) (*apns.Certificate, error) { return stored, nil })
 	options.Expiration = 3 * 24 * time.Hour
-	options.OnState = func(s apns.State) {
-		fmt.Println("state:", s.Kind)
-		if s.Err != nil {
-			fmt.Println("because", strings.SplitAfter(s.Err.Error(), "refused")[0])
-		}
-	}
+	states := make(chan apns.State, 10)
+	options.OnState = func(s apns.State) { states <- s } // may be a mail as well: nothing waits for it
 	client, err := apns.New(source, options)
 	if err != nil {
 		log.Fatal(err)
@@ -176,6 +172,11 @@ func ExampleOptions() {
 		srv.AddToken(topic, token(i), "magic")
 		_, err := client.Push(context.Background(), apns.Push{Target: apns.Target{Token: token(i), PushMagic: "magic"}})
 		fmt.Println("push:", apns.DispositionOf(err))
+		s := <-states
+		fmt.Println("state:", s.Kind)
+		if s.Err != nil {
+			fmt.Println("because", strings.SplitAfter(s.Err.Error(), "refused")[0])
+		}
 	}
 
 	push(1)
@@ -192,11 +193,11 @@ func ExampleOptions() {
 	}
 	push(3)
 	// Output:
-	// state: ok
 	// push: accepted
+	// state: ok
+	// push: fix certificate
 	// state: certificate refused
 	// because push: status 403 BadCertificate: the push certificate was refused
-	// push: fix certificate
-	// state: ok
 	// push: accepted
+	// state: ok
 }

@@ -91,9 +91,9 @@ var faultRows = []faultRow{
 	{"REFUSED_STREAM", apnstest.Fault{Kind: apnstest.RefuseStream}, works, lostLine},
 	{"RST_STREAM", apnstest.Fault{Kind: apnstest.ResetStream, Code: 2}, works, lostLine},
 	{"RST_STREAM in the body", apnstest.Fault{Kind: apnstest.ResetBody, Code: 2}, works, lostLine},
-	{"GOAWAY before the stream", apnstest.Fault{Kind: apnstest.GoAwayBefore}, works, lostLine},
-	{"GOAWAY before, Shutdown", apnstest.Fault{Kind: apnstest.GoAwayBefore, Reason: "Shutdown"}, works, lostLine},
-	{"GOAWAY before, text", apnstest.Fault{Kind: apnstest.GoAwayBefore, Code: 7, Body: "Maximum active streams violated for this endpoint."}, works, lostLine},
+	{"GOAWAY before the stream", apnstest.Fault{Kind: apnstest.GoAwayBefore}, works, noLine},
+	{"GOAWAY before, Shutdown", apnstest.Fault{Kind: apnstest.GoAwayBefore, Reason: "Shutdown"}, works, noLine},
+	{"GOAWAY before, text", apnstest.Fault{Kind: apnstest.GoAwayBefore, Code: 7, Body: "Maximum active streams violated for this endpoint."}, works, noLine},
 	{"GOAWAY after the stream", apnstest.Fault{Kind: apnstest.GoAwayAfter}, works, works},
 	{"GOAWAY after, Shutdown", apnstest.Fault{Kind: apnstest.GoAwayAfter, Reason: "Shutdown"}, works, works},
 	{"GOAWAY, answer lost", apnstest.Fault{Kind: apnstest.GoAwayLost}, works, lostLine},
@@ -221,30 +221,54 @@ func TestTheCauseOfATimeoutIsTold(t *testing.T) {
 	})
 }
 
-// Each push is sent three times at the most.
+// A push that may have been processed is sent three times at the most.
 func TestThreeTriesAtTheMost(t *testing.T) {
-	for _, kind := range []apnstest.Kind{apnstest.RefuseStream, apnstest.ResetStream, apnstest.GoAwayBefore, apnstest.GoAwayLost, apnstest.Disconnect} {
-		bubble(t, kind.String(), func(t *testing.T) {
-			srv := anyToken(t)
-			client := newClient(t, srv, &apns.Options{HoldOff: -1})
-			pushMany(t, client, 5)
-			before := srv.Stats().Pushes
-			srv.Fail(apnstest.Fault{Kind: kind, Count: 2})
-			if _, err := client.Push(t.Context(), pushTo(50)); err != nil {
-				t.Errorf("the third try: %v", err)
-			}
-			if got := srv.Stats().Pushes - before; got != 3 {
-				t.Errorf("%d tries", got)
-			}
-			srv.Fail(apnstest.Fault{Kind: kind, Count: 3})
-			_, err := client.Push(t.Context(), pushTo(50))
-			wants(t, err, apns.RetryLater)
-			if e := lost(t, err); e.Tries != 3 || srv.Stats().Pushes-before != 6 {
-				t.Errorf("%+v, %d tries", e, srv.Stats().Pushes-before-3)
-			}
-			if e := lost(t, err); e.Sent == (kind == apnstest.RefuseStream || kind == apnstest.GoAwayBefore) {
-				t.Errorf("sent: %v", e.Sent)
-			}
-		})
+	for _, kind := range []apnstest.Kind{apnstest.ResetStream, apnstest.GoAwayLost, apnstest.Disconnect} {
+		bubble(t, kind.String(), func(t *testing.T) { countTries(t, kind, 3, true) })
+	}
+}
+
+// Tries that surely were not processed do not count, but there is an end to them, too.
+func TestTriesThatWereNotProcessed(t *testing.T) {
+	bubble(t, "REFUSED_STREAM", func(t *testing.T) { countTries(t, apnstest.RefuseStream, 10, false) })
+	bubble(t, "above the last stream", func(t *testing.T) {
+		srv := anyToken(t)
+		client := newClient(t, srv, nil)
+		pushMany(t, client, 5)
+		srv.Fail(apnstest.Fault{Kind: apnstest.GoAwayBefore, Count: 4}) // then the breaker ends it
+		if _, err := client.Push(t.Context(), pushTo(50)); err != nil {
+			t.Error(err)
+		}
+	})
+	bubble(t, "among others", func(t *testing.T) {
+		srv := anyToken(t)
+		client := newClient(t, srv, nil)
+		for _, kind := range []apnstest.Kind{apnstest.RefuseStream, apnstest.ResetStream, apnstest.RefuseStream, apnstest.ResetStream} {
+			srv.Fail(apnstest.Fault{Kind: kind})
+		}
+		if _, err := client.Push(t.Context(), pushTo(50)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// countTries expects a push to be tried most times, and no more.
+func countTries(t *testing.T, kind apnstest.Kind, most int, sent bool) {
+	srv := anyToken(t)
+	client := newClient(t, srv, &apns.Options{HoldOff: -1})
+	pushMany(t, client, 5)
+	before := srv.Stats().Pushes
+	srv.Fail(apnstest.Fault{Kind: kind, Count: most - 1})
+	if _, err := client.Push(t.Context(), pushTo(50)); err != nil {
+		t.Errorf("the last try: %v", err)
+	}
+	if got := srv.Stats().Pushes - before; got != most {
+		t.Errorf("%d tries", got)
+	}
+	srv.Fail(apnstest.Fault{Kind: kind, Count: most})
+	_, err := client.Push(t.Context(), pushTo(50))
+	wants(t, err, apns.RetryLater)
+	if e := lost(t, err); e.Tries != most || e.Sent != sent || srv.Stats().Pushes-before != 2*most {
+		t.Errorf("%+v, %d tries", e, srv.Stats().Pushes-before-most)
 	}
 }

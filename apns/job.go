@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"os"
 	"strconv"
 	"strings"
@@ -34,21 +33,23 @@ type job struct {
 	// The outcome.
 	id     string
 	err    error
-	shared bool
+	shared bool // it is another push's
 
 	// The batch's, under its lock.
 	before, after *job
 
 	// The pool's, under its lock.
-	hash     uint64
-	leads    bool // it stands in pool.leaders
-	due      time.Time
-	tries    int
-	conn     *conn
-	next     *job // in the queue
-	follower *job // the next of those that share the outcome
-	sent     bool
-	hurried  bool // its time was nearly over when it was started
+	hash        uint64
+	next        *job // in the queue
+	due         time.Time
+	conn        *conn
+	tries       int
+	unprocessed int      // of them, on which the service surely did not act
+	started     bool     // it is on its way or may have arrived, so that nobody can join it any more
+	hurried     bool     // its time was nearly over when it was started
+	leads       bool     // it stands in pool.leaders
+	joined      jobQueue // those who share the outcome, the oldest first
+	successor   *job     // waits for the end of this one; others may have joined it
 }
 
 // jobs keeps the memory of jobs.
@@ -94,17 +95,30 @@ func (j *job) fill(authority, topic, expiration string) {
 	j.call.Body = append(body, '}')
 }
 
-// path is what tells devices apart.
-func (j *job) path() string { return j.call.Fields[3].Value }
+// Where fill puts what others look at.
+const (
+	fieldPath       = 3
+	fieldPriority   = 6
+	fieldExpiration = 7
+)
 
-func (j *job) setHash(seed maphash.Seed) { j.hash = maphash.String(seed, j.path()) }
+// path holds the token.
+func (j *job) path() string { return j.call.Fields[fieldPath].Value }
+
+// sent reports whether APNs may have got the push.
+func (j *job) sent() bool { return j.tries > j.unprocessed }
+
+// over reports whether whoever asked for the push no longer waits for it.
+func (j *job) over() bool { return j.ctx.Err() != nil || !time.Now().Before(j.deadline) }
 
 // judge turns the end of a call into an outcome.
 func (j *job) judge() {
 	j.id = j.call.Header("apns-id")
 	switch {
 	case j.call.Err != nil:
-		j.sent = j.sent || !h2.Unprocessed(j.call.Err)
+		if h2.Unprocessed(j.call.Err) {
+			j.unprocessed++
+		}
 		err := explain(j.call.Err, !j.conn.answered.Load())
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = fmt.Errorf("%w: %w", err, context.DeadlineExceeded)
@@ -122,7 +136,7 @@ func asTransportError(j *job, err error) error {
 	if e, ok := err.(*TransportError); ok {
 		err = e.Err
 	}
-	return &TransportError{Tries: j.tries, Sent: j.sent, Err: err}
+	return &TransportError{Tries: j.tries, Sent: j.sent(), Err: err}
 }
 
 // expirations writes the moment until which a push is kept. Moments are rounded up to a full minute,

@@ -34,10 +34,10 @@ func (p *pool) resend(j *job) {
 	_, reset := errors.AsType[*h2.StreamError](j.call.Err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	j.notStarted()
 	if reset {
 		j.due = time.Now().Add(resetPause * time.Duration(j.tries))
 		p.hold(j)
-		signal(p.wake)
 		return
 	}
 	p.queue.unpop(j) // it has waited
@@ -56,9 +56,7 @@ func (p *pool) answered(c *conn, j *job) {
 		c.h2.Drain()
 	}
 	first := c.answered.CompareAndSwap(false, true)
-	if c.doubted.Load() {
-		c.doubted.Store(false)
-	}
+	c.trust()
 	p.mu.Lock()
 	if first {
 		p.fullFrom = time.Time{} // it was not full until now: there was none
@@ -82,14 +80,19 @@ func (p *pool) missed(c *conn, j *job) {
 	}
 }
 
-// maxTries is how often a push is sent at the most.
-const maxTries = 3
+const (
+	// maxTries is how often a push is sent at the most that may have been processed.
+	maxTries = 3
+
+	// maxUnprocessed bounds the tries beside these, on which the service surely did not act.
+	maxUnprocessed = 10
+)
 
 // again reports whether a job should be sent once more, at once, elsewhere: a second wake-up does no
 // harm, so everything that got no answer may be. If not because nothing is sent any more, that
 // becomes the outcome.
 func (p *pool) again(c *conn, j *job) bool {
-	if j.err == nil || j.tries >= maxTries || j.over() {
+	if j.err == nil || j.tries-j.unprocessed >= maxTries || j.unprocessed >= maxUnprocessed || j.over() {
 		return false
 	}
 	_, answered := j.err.(*Error)
@@ -110,30 +113,19 @@ func (p *pool) again(c *conn, j *job) bool {
 	return true
 }
 
-// over reports whether whoever asked for the push no longer waits for it.
-func (j *job) over() bool { return j.ctx.Err() != nil || time.Now().After(j.deadline) }
-
-// finish hands the outcome of a job to whoever waits for it, and to all who joined it.
+// finish hands the outcome of a job to whoever waits for it, and to all who share it.
 func (p *pool) finish(j *job, err error) {
 	if _, answered := err.(*Error); err != nil && !answered {
 		err = asTransportError(j, err)
 	}
 	j.err = err
 	p.mu.Lock()
-	followers := j.follower
-	j.follower = nil
-	if j.leads {
-		delete(p.leaders, j.hash)
-	}
-	if _, lost := err.(*TransportError); lost && followers != nil && j.over() && p.stopped(time.Now()) == nil {
-		p.inherit(j, followers)
-		followers = nil
-	}
 	if err == nil && p.opts.HoldOff > 0 {
 		p.recent.note(j.hash)
 	}
+	shared := p.leave(j, err)
 	p.open--
-	for f := followers; f != nil; f = f.follower {
+	for other := shared.first; other != nil; other = other.next {
 		p.open--
 	}
 	p.rest()
@@ -141,24 +133,10 @@ func (p *pool) finish(j *job, err error) {
 
 	id := j.id
 	j.finish(j)
-	for f := followers; f != nil; {
-		next := f.follower
-		f.follower = nil
-		f.id, f.err, f.shared = id, err, true
-		f.finish(f)
-		f = next
+	for other := shared.pop(); other != nil; other = shared.pop() {
+		other.id, other.err, other.shared = id, err, true
+		other.finish(other)
 	}
-}
-
-// inherit sends the first of those who joined a job that ended because its own time was over: theirs
-// may not be.
-func (p *pool) inherit(j, heir *job) {
-	heir.leads = j.leads
-	if heir.leads {
-		p.leaders[heir.hash] = heir
-	}
-	p.queue.push(heir)
-	signal(p.wake)
 }
 
 // refuse stops everything: cert, unless it was replaced meanwhile, is not accepted, or something else

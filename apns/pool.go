@@ -3,12 +3,10 @@ package apns
 import (
 	"context"
 	"hash/maphash"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/applemdm/applemdm/internal/h2"
-	"github.com/applemdm/applemdm/internal/poll"
 )
 
 // pool sends jobs over the connections of one certificate.
@@ -29,15 +27,17 @@ type pool struct {
 	settled func(*h2.Call) // settle, as connections call it
 
 	wake    chan struct{}   // the manager should look again
-	reading chan struct{}   // holds a value while somebody reads the first certificate
+	reading chan struct{}   // holds a value while somebody reads the certificate
 	life    context.Context // ends when nothing is to be waited for any more
 	end     context.CancelFunc
 	work    sync.WaitGroup // every goroutine of the pool
 
+	source sourcePause // of whoever reads
+
 	mu       sync.Mutex
-	queue    jobQueue // waiting for room
-	held     []*job   // waiting for their due time, which is in order
-	leaders  map[uint64]*job
+	queue    jobQueue        // waiting for room
+	held     []*job          // waiting for their due time, which is in order
+	leaders  map[uint64]*job // the jobs that others may join or have to wait for, by their hashes
 	recent   holdOff
 	open     int     // jobs that are not finished
 	changes  int     // counts what may have made room
@@ -83,24 +83,10 @@ func (p *pool) send(j *job) {
 		return
 	}
 	p.manage()
-	if leader := p.leaders[j.hash]; leader != nil && leader.push.PushMagic == j.push.PushMagic && leader.path() == j.path() {
-		j.follower, leader.follower = leader.follower, j
-		p.mu.Unlock()
-		return
-	} else if leader == nil {
-		p.leaders[j.hash], j.leads = j, true
-	}
-	if due := p.recent.until(j.hash, p.opts.HoldOff); !due.IsZero() {
-		j.due = due
-		p.hold(j)
-		p.mu.Unlock()
-		signal(p.wake)
-		return
-	}
-	p.queue.push(j)
+	queued := p.line(j)
 	full := !p.fullFrom.IsZero() && !p.resting
 	p.mu.Unlock()
-	if !full { // or else the next change of a connection pumps
+	if queued && !full { // or else the next change of a connection pumps
 		p.pump()
 	}
 }
@@ -124,6 +110,7 @@ func (p *pool) stopped(now time.Time) error {
 
 // hold keeps a job until its due time.
 func (p *pool) hold(j *job) {
+	signal(p.wake)
 	at := len(p.held)
 	for at > 0 && p.held[at-1].due.After(j.due) {
 		at--
@@ -131,133 +118,4 @@ func (p *pool) hold(j *job) {
 	p.held = append(p.held, nil)
 	copy(p.held[at+1:], p.held[at:])
 	p.held[at] = j
-}
-
-// pump starts jobs while connections have room. It is called without the lock, from anywhere: a
-// connection that starts a job may itself call back.
-func (p *pool) pump() {
-	for {
-		p.mu.Lock()
-		j := p.nextJob()
-		if j == nil {
-			p.fullFrom = time.Time{}
-			p.mu.Unlock()
-			return
-		}
-		changes, conns, first := p.changes, p.conns, p.turn
-		p.turn++
-		p.mu.Unlock()
-
-		if j.ctx.Err() != nil {
-			p.finish(j, poll.Cause(j.ctx))
-			continue
-		}
-		err := startOn(conns, first, j)
-		switch err {
-		case nil:
-			continue
-		case h2.ErrFieldsTooLarge: // it would be so for ever, and hold up those behind it
-			p.finish(j, err)
-			continue
-		}
-		p.mu.Lock()
-		p.queue.unpop(j)
-		again := p.changes != changes // room that was made while we looked
-		news := p.fullFrom.IsZero() || err == h2.ErrDraining || p.resting
-		if p.fullFrom.IsZero() {
-			p.fullFrom = time.Now()
-		}
-		p.mu.Unlock()
-		if again {
-			continue
-		}
-		if news { // that the manager has to know; otherwise it looks by itself before long
-			signal(p.wake)
-		}
-		return
-	}
-}
-
-// nextJob takes the job out of the queue that is to be started next: the oldest, unless that is about
-// to expire and a connection waits for its probe. After an outage all the oldest ones are, and would
-// leave one connection after the other without its first answer; then the newest is the probe.
-func (p *pool) nextJob() *job {
-	oldest := p.queue.first
-	if oldest != nil && time.Until(oldest.deadline) < fairShare && slices.ContainsFunc(p.conns, (*conn).wantsProbe) {
-		return p.queue.popNewest()
-	}
-	return p.queue.pop()
-}
-
-// startOn starts j on the first connection that takes it. The error is [h2.ErrDraining] if one of them
-// will take none any more, and the manager can replace it. Of one that is failing it learns when it
-// has failed.
-func startOn(conns []*conn, first int, j *job) error {
-	failure := h2.ErrNoRoom
-	for i := range conns {
-		switch err := conns[(first+i)%len(conns)].start(j); err {
-		case nil, h2.ErrFieldsTooLarge:
-			return err
-		case h2.ErrDraining:
-			failure = err
-		}
-	}
-	return failure
-}
-
-// changed is called by connections when they may have room again, drain, or are lost.
-func (p *pool) changed() {
-	p.mu.Lock()
-	p.changes++
-	p.mu.Unlock()
-	p.pump()
-}
-
-// waiting takes all jobs that are not on their way.
-func (p *pool) waiting() []*job {
-	jobs := append(p.queue.all(), p.held...)
-	p.held = nil
-	return jobs
-}
-
-// rest tells whoever waits for it that a closed pool has nothing left to do.
-func (p *pool) rest() {
-	if !p.closed || p.open > 0 {
-		return
-	}
-	signal(p.wake) // the manager may end
-	if !p.idled {
-		p.idled = true
-		close(p.idle)
-	}
-}
-
-// shutdown refuses new jobs, waits for those that are open, and ends everything.
-func (p *pool) shutdown(ctx context.Context) error {
-	p.mu.Lock()
-	p.closed = true
-	p.rest()
-	p.mu.Unlock()
-
-	var err error
-	select {
-	case <-p.idle:
-	case <-ctx.Done():
-		err = poll.Cause(ctx)
-	}
-
-	p.mu.Lock()
-	p.cut = true
-	jobs, conns := p.waiting(), p.live
-	p.mu.Unlock()
-	p.end()
-	for _, j := range jobs {
-		p.finish(j, ErrClosed)
-	}
-	for _, c := range conns {
-		c.h2.Close()
-	}
-	signal(p.wake)
-	p.work.Wait()
-	return err
 }

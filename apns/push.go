@@ -99,8 +99,8 @@ type Result struct {
 	ID   string // apns-id, as APNs knows the push; "" if it never answered
 	Err  error  // nil: APNs has accepted it. Otherwise an *Error, a *TransportError or an *InputError
 
-	// Shared says that another push to the same token was on its way, whose outcome this is: one
-	// wake-up serves both.
+	// Shared says that another push to the same device, which was sent after this one was asked for,
+	// has served both, and that this is its outcome. See [Options.HoldOff].
 	Shared bool
 }
 
@@ -132,9 +132,9 @@ func DispositionOf(err error) Disposition {
 // APNs refused, a [*TransportError] if there was no answer, an [*InputError] before anything was
 // sent.
 //
-// A push that surely was not processed, or whose connection died, is sent again on another one, three
-// times at the most: a second wake-up does no harm. When ctx ends first, Push returns its error; the
-// push may still go out.
+// A push that surely was not processed, or whose connection died, is sent again on another one: a
+// second wake-up does no harm. It is sent three times at the most, not counting ten tries that surely
+// were not processed. When ctx ends first, Push returns its error; the push may still go out.
 //
 // https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
 func (c *Client) Push(ctx context.Context, push Push) (string, error) {

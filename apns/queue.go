@@ -58,6 +58,20 @@ func (q *jobQueue) unpop(j *job) {
 	}
 }
 
+// append moves all jobs of other behind those of q.
+func (q *jobQueue) append(other *jobQueue) {
+	switch {
+	case other.first == nil:
+		return
+	case q.last == nil:
+		q.first = other.first
+	default:
+		q.last.next = other.first
+	}
+	q.last = other.last
+	*other = jobQueue{}
+}
+
 // all empties the queue.
 func (q *jobQueue) all() []*job { return q.remove(func(*job) bool { return true }) }
 

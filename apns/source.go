@@ -10,8 +10,16 @@ import (
 )
 
 // CertificateSource supplies the push certificate. It is asked anew before connections are opened, so
-// that a renewed certificate takes effect without a restart. It must be safe for concurrent use.
-// *[Certificate], [FileCertificate] and [CertificateFunc] implement it.
+// that a renewed certificate takes effect without a restart. A [Client] makes one call at a time;
+// clients that share a source do not wait for one another. *[Certificate], [FileCertificate] and
+// [CertificateFunc] implement it.
+//
+// What the source has must stay with one topic. A certificate for another one is not used: the client
+// keeps the one it has, for as long as that works, and goes to [StateTopicChanged].
+//
+// Errors of the source are those of connections that could not be opened. Before it has given the first
+// certificate, they are those of pushes; then it is asked again after a second, and ever more slowly up
+// to ten, and pushes get the same error meanwhile.
 type CertificateSource interface {
 	Certificate(ctx context.Context) (*Certificate, error)
 }

@@ -2,8 +2,6 @@ package apns_test
 
 import (
 	"errors"
-	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,35 +9,6 @@ import (
 	"github.com/applemdm/applemdm/apns"
 	"github.com/applemdm/applemdm/apns/apnstest"
 )
-
-// edges collects what OnState is told.
-type edges struct {
-	mu     sync.Mutex
-	states []apns.State
-}
-
-func (e *edges) note(s apns.State) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.states = append(e.states, s)
-}
-
-func (e *edges) kinds() []apns.StateKind {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var kinds []apns.StateKind
-	for _, s := range e.states {
-		kinds = append(kinds, s.Kind)
-	}
-	return kinds
-}
-
-func (e *edges) want(t *testing.T, kinds ...apns.StateKind) {
-	t.Helper()
-	if got := e.kinds(); !slices.Equal(got, kinds) {
-		t.Errorf("told of %q, want %q", got, kinds)
-	}
-}
 
 // Each state is told of once, when it begins.
 func TestOnStateTellsOfEdges(t *testing.T) {
@@ -156,7 +125,31 @@ func TestABurstOfBadDeviceTokens(t *testing.T) {
 	})
 }
 
-// A function that is slow, or that itself pushes, is not called twice at a time and misses nothing.
+// A function that is slow holds up no push, is not called twice at a time and misses nothing.
+func TestASlowOnState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := anyToken(t)
+		var told edges
+		client := newClient(t, srv, &apns.Options{OnState: func(s apns.State) {
+			time.Sleep(time.Hour)
+			told.note(s)
+		}})
+		start := time.Now()
+		pushMany(t, client, 10)
+		srv.Disconnect()
+		srv.Fail(apnstest.Fault{Kind: apnstest.RefuseConn, Count: 3})
+		pushMany(t, client, 10)
+		if took := time.Since(start); took > time.Minute {
+			t.Errorf("the pushes took %v", took)
+		}
+		time.Sleep(150 * time.Minute)
+		told.want(t, apns.StateOK, apns.StateUnreachable)
+		time.Sleep(time.Hour)
+		told.want(t, apns.StateOK, apns.StateUnreachable, apns.StateOK)
+	})
+}
+
+// A function that itself asks the client finds the state that it is told.
 func TestOnStateMayCallTheClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := anyToken(t)

@@ -10,7 +10,7 @@ import (
 type Stats struct {
 	Connections int // open
 	InFlight    int // pushes sent and not answered
-	Queued      int // pushes that wait for room or for their hold-off, or share another's outcome
+	Queued      int // pushes that wait for room or for another push to the same device, or share its outcome
 
 	Accepted uint64            // pushes
 	Refused  map[Reason]uint64 // pushes, by reason; "" is no reason given
