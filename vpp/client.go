@@ -77,6 +77,12 @@ type Options struct {
 	// ExpiryWarning is how long before its expiry a token counts as [StateTokenExpiring]: 30 days
 	// by default.
 	ExpiryWarning time.Duration
+
+	// PollAfter is how long an [Operation] waits for a notification before it asks Apple what became
+	// of an event. By default it is 5 minutes, as Apple advises, while notifications about such
+	// events reach this client, and 5 seconds otherwise. Set it where notifications go to several
+	// processes, of which only one waits.
+	PollAfter time.Duration
 }
 
 // Retry says how often and how patiently one call is repeated: at most 4 tries, pauses from 500 ms
@@ -115,6 +121,8 @@ func (o *Options) check() error {
 		return &InputError{Field: "Options.MaxBody", Rule: "must not be negative"}
 	case o.ExpiryWarning < 0:
 		return &InputError{Field: "Options.ExpiryWarning", Rule: "must not be negative"}
+	case o.PollAfter < 0:
+		return &InputError{Field: "Options.PollAfter", Rule: "must not be negative"}
 	case !m.IsZero() && (m.ID == "" || m.Name == "" || m.Metadata == ""):
 		return &InputError{Field: "Options.MDM", Rule: "must have ID, Name and Metadata, or none of them"}
 	}
@@ -135,6 +143,7 @@ type Client struct {
 	pages  chan struct{} // holds one for each page that is being asked for
 
 	location location
+	notices  notices
 }
 
 // New returns a Client that uses the token that tokens holds: a [*Token] is a TokenSource of itself.
@@ -226,8 +235,8 @@ type answer interface{ common() envelope }
 // location.
 func (c *Client) call(ctx context.Context, r request, v answer) error {
 	if r.writes {
-		if err := c.forbidsWriting(); err != nil {
-			return fmt.Errorf("%s: %w", r.op, err)
+		if err := c.mayWrite(r.op); err != nil {
+			return err
 		}
 	}
 	err := c.exchange(ctx, r, v)

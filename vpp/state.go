@@ -130,6 +130,14 @@ func (c *Client) forbidsWriting() error {
 	return nil
 }
 
+// mayWrite is forbidsWriting for a call that is for op.
+func (c *Client) mayWrite(op string) error {
+	if err := c.forbidsWriting(); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return nil
+}
+
 // isOther reports whether by is another server than this one.
 func (c *Client) isOther(by MDMInfo) bool {
 	return by.ID != "" && c.opts.MDM.ID != "" && by.ID != c.opts.MDM.ID

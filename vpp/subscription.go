@@ -3,7 +3,6 @@ package vpp
 import (
 	"context"
 	"iter"
-	"net/http"
 	"net/url"
 
 	"github.com/applemdm/applemdm/internal/rest"
@@ -188,35 +187,4 @@ func checkNumbers(filter string, numbers ...AdamNumber) error {
 		}
 	}
 	return nil
-}
-
-// EnableSubscriptions tells Apple that this server supports subscriptions for the location. Until
-// then nobody can buy them for it.
-//
-// https://developer.apple.com/documentation/devicemanagement/enable-subscriptions
-func (c *Client) EnableSubscriptions(ctx context.Context) error {
-	return c.setSubscriptions(ctx, "enable", true)
-}
-
-// DisableSubscriptions tells Apple, and those who buy for the location, that this server does not
-// support subscriptions. It fails with [ErrSubscriptionsExist] while the location owns some.
-//
-// https://developer.apple.com/documentation/devicemanagement/disable-subscriptions
-func (c *Client) DisableSubscriptions(ctx context.Context) error {
-	return c.setSubscriptions(ctx, "disable", false)
-}
-
-func (c *Client) setSubscriptions(ctx context.Context, verb string, want bool) error {
-	var answer struct {
-		envelope
-		Management *bool `json:"subscriptionManagement"`
-	}
-	op := verb + " subscriptions"
-	err := c.call(ctx, request{
-		op: op, method: http.MethodPost, path: rest.Path{"subscriptions", verb}, repeatable: true, writes: true,
-	}, &answer)
-	if err == nil && (answer.Management == nil || *answer.Management != want) {
-		err = incomplete(op, "it does not confirm")
-	}
-	return err
 }

@@ -1,0 +1,305 @@
+package vpp
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/applemdm/applemdm/internal/poll"
+)
+
+// How events are followed. The first three are Apple's advice.
+const (
+	notifyPatience = 5 * time.Minute  // for a notification where they are known to come
+	patience       = 10 * time.Minute // for an event; then what it was for is sent once more
+	leastPoll      = 30 * time.Second // between two questions about an event that is pending
+	mostPoll       = 2 * time.Minute
+	firstPoll      = 5 * time.Second  // where no notifications are known to come
+	moreNotices    = 15 * time.Second // for the other notifications of an event
+	resendWithin   = time.Hour        // of the first request
+)
+
+// phase says how it is learned what became of a part.
+type phase int
+
+const (
+	ended   phase = iota // nothing is open, or nothing better can be learned
+	asking               // the event is
+	reading              // its assignments or users are, for the event does not tell
+)
+
+// watch is how a part is followed.
+type watch struct {
+	phase   phase
+	due     time.Time // to ask or to read
+	until   time.Time // the event is given up then
+	gaveUp  bool      // something is open, and Wait has ended
+	heard   bool      // there was a notification
+	trusted bool      // one was expected
+
+	asked     time.Time // when the event was pending last
+	polls     int       // that found it so
+	completed int       // tasks, as Apple counts
+
+	failures []*Error // of an event that has failed, where they do not tell of what
+	unknown  error    // why the event itself cannot tell
+}
+
+// follow begins to follow a part that was just sent.
+func (op *Operation) follow(p *part) {
+	now := time.Now()
+	p.phase, p.until = asking, now.Add(patience)
+	wait := op.client.opts.PollAfter
+	if wait == 0 {
+		wait = firstPoll
+		if p.trusted = op.client.notices.expected(op.order.topic); p.trusted {
+			wait = notifyPatience
+		}
+	}
+	p.due = now.Add(wait)
+	if p.eventID == "" {
+		p.phase, p.due, p.unknown = reading, now.Add(firstPoll), p.err
+	}
+}
+
+// resume takes up again what was given up.
+func (op *Operation) resume(now time.Time) {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	for _, p := range op.parts {
+		if !p.gaveUp {
+			continue
+		}
+		p.gaveUp, p.phase, p.until = false, asking, now.Add(patience)
+		p.due = p.asked.Add(leastPoll)
+		if p.eventID == "" {
+			p.phase, p.due = reading, now
+		}
+	}
+}
+
+// next returns the parts that are due, or how long it takes until one is, and whether any is open.
+func (op *Operation) next(now time.Time) (due []*part, wait time.Duration, open bool) {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	for _, p := range op.parts {
+		if p.phase == ended {
+			continue
+		}
+		left := p.due.Sub(now)
+		switch {
+		case left <= 0:
+			due = append(due, p)
+		case !open || left < wait:
+			wait = left
+		}
+		open = true
+	}
+	return due, wait, open
+}
+
+// ask learns what became of parts: from their events first, where these can tell.
+func (op *Operation) ask(ctx context.Context, due []*part) error {
+	var events, lists []*part
+	for _, p := range due {
+		if p.phase == asking {
+			events = append(events, p)
+		} else {
+			lists = append(lists, p)
+		}
+	}
+	if len(events) > 0 {
+		return parallel(ctx, events, op.askEvent)
+	}
+	return op.readBack(ctx, lists)
+}
+
+func (op *Operation) askEvent(ctx context.Context, p *part) error {
+	status, err := op.client.EventStatus(ctx, p.eventID)
+	if err != nil && !errors.Is(err, ErrEvent) {
+		return err
+	}
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	now := time.Now()
+	switch {
+	case p.phase == ended: // notifications were quicker
+		return nil
+	case err != nil:
+		p.read(now, err)
+	case status.State == EventComplete:
+		op.settleAll(p, StatusDone, nil)
+	case status.State == EventFailed:
+		op.fail(p, status, now)
+	default:
+		p.pending(status, now)
+	}
+	op.conclude(p)
+	if p.phase == ended && p.trusted && !p.heard {
+		op.client.notices.missed(op.order.topic)
+	}
+	return nil
+}
+
+// read lets a part be read back.
+func (p *part) read(now time.Time, why error) {
+	p.phase, p.due, p.unknown = reading, now, why
+}
+
+// pending notes that the event has not ended.
+func (p *part) pending(status *EventStatus, now time.Time) {
+	p.asked, p.completed = now, status.Completed
+	if !now.Before(p.until) {
+		p.read(now, nil)
+		return
+	}
+	wait := max(leastPoll, poll.Backoff{Min: leastPoll, Max: mostPoll}.Delay(p.polls))
+	p.due = now.Add(wait)
+	if p.due.After(p.until) {
+		p.due = later(p.until, now.Add(leastPoll))
+	}
+	p.polls++
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// conclude ends the following of a part of which everything is known.
+func (op *Operation) conclude(p *part) {
+	if open, _ := op.openCells(p); open == 0 {
+		p.phase = ended
+	}
+}
+
+// fail notes what an event that has failed tells. It counts only when it adds up: a failure that
+// names two assets and two devices may be about four tasks, or about two.
+func (op *Operation) fail(p *part, status *EventStatus, now time.Time) {
+	blamed, tasks := op.blamed(p, status.Failures)
+	if tasks == 0 || tasks != status.Requested-status.Completed {
+		p.failures = status.Failures
+		p.read(now, nil)
+		return
+	}
+	op.eachCell(p, func(product, target int, c *cell) {
+		if why := blamed[op.order.cell(product, target)]; why != nil {
+			op.settleFailed(p, c, why)
+		} else {
+			c.settle(StatusDone, nil)
+		}
+	})
+}
+
+// settleFailed notes why something has failed, unless that shows that an earlier request for the
+// same has done it.
+func (op *Operation) settleFailed(p *part, c *cell, why *Error) {
+	if p.lost && op.order.doneBefore(why) {
+		c.settle(StatusDone, nil)
+		return
+	}
+	c.settle(StatusFailed, why)
+}
+
+// blamed returns why which cells have failed, and how many tasks Apple would count for that. A failure
+// that names nothing is about everything.
+func (op *Operation) blamed(p *part, failures []*Error) (byCell map[int]*Error, tasks int) {
+	type task struct {
+		cell  int
+		asset AssetKey // where a cell has several
+	}
+	byCell = make(map[int]*Error)
+	seen := make(map[task]bool)
+	for _, failure := range failures {
+		products, targets := op.named(p, failure.Info)
+		if len(products) == 0 {
+			products = p.products
+		}
+		if len(targets) == 0 {
+			targets = p.targets
+		}
+		assets := []AssetKey{{}}
+		if op.order.kind == EventRevoke && len(failure.Info.Assets) > 0 {
+			assets = failure.Info.Assets
+		}
+		for _, product := range products {
+			for _, target := range targets {
+				i := op.order.cell(product, target)
+				if byCell[i] == nil || len(products)*len(targets) == 1 {
+					byCell[i] = failure
+				}
+				for _, asset := range assets {
+					seen[task{i, asset}] = true
+				}
+			}
+		}
+	}
+	return byCell, len(seen)
+}
+
+// notice notes what a notification tells of an event.
+func (op *Operation) notice(n *EventNotice) {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	for _, p := range op.parts {
+		if p.eventID == n.EventID && p.eventID != "" {
+			op.noticePart(p, n, time.Now())
+		}
+	}
+	select {
+	case op.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (op *Operation) noticePart(p *part, n *EventNotice, now time.Time) {
+	p.heard = true
+	for _, i := range op.cellsOf(n) {
+		switch c := &op.cells[i]; {
+		case n.Result == ResultSuccess && op.order.kind != EventRevoke: // which tells of one asset
+			c.settle(StatusDone, nil)
+		case n.Result == ResultFailure:
+			op.settleFailed(p, c, n.Err)
+		}
+	}
+	op.conclude(p)
+	if p.phase != asking {
+		return
+	}
+	soon := now.Add(moreNotices)
+	if op.order.kind == EventRevoke {
+		soon = now
+	}
+	if !p.asked.IsZero() {
+		soon = later(soon, p.asked.Add(leastPoll))
+	}
+	if soon.Before(p.due) {
+		p.due = soon
+	}
+}
+
+// cellsOf returns which cells a notification is about.
+func (op *Operation) cellsOf(n *EventNotice) (cells []int) {
+	add := func(of product, to holder) {
+		if op.order.kind == EventRevoke {
+			of = product{}
+		}
+		product, ok1 := op.order.productAt[of]
+		target, ok2 := op.order.targetAt[to]
+		if ok1 && ok2 {
+			cells = append(cells, op.order.cell(product, target))
+		}
+	}
+	for _, a := range n.Assignments {
+		add(product{asset: a.Key().Asset.complete()}, holder{a.ClientUserID, a.SerialNumber})
+	}
+	for _, u := range n.Users {
+		add(product{}, holder{clientUserID: u.ClientUserID})
+	}
+	for _, s := range n.SubscriptionAssignments {
+		add(product{subscription: s.AdamID}, holder{clientUserID: s.ClientUserID})
+	}
+	return cells
+}

@@ -1,0 +1,223 @@
+package vpp
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/applemdm/applemdm/internal/rest"
+)
+
+// product is what is given or taken: an asset or a subscription. The zero product stands for
+// everything, where a call is about its targets alone.
+type product struct {
+	asset        AssetKey
+	subscription AdamNumber
+}
+
+// order is what an [Operation] is to bring about: something for every product and every target. It
+// is not changed after it was made.
+type order struct {
+	kind  EventType
+	topic NotificationType // of what tells of its events; "" for calls that are carried out at once
+	op    string           // in words
+	url   string
+	path  rest.Path
+
+	products []product // at least one
+	targets  []holder  // users, then devices
+	users    []UserRequest
+
+	renewing, deferred *bool // of subscriptions
+
+	productAt map[product]int
+	targetAt  map[holder]int
+}
+
+// orderFor returns an order of a kind, about assets and users or about subscriptions, without what it
+// is for. For a kind that is unknown, its op is "".
+func orderFor(kind EventType, subscriptions bool) order {
+	o := order{kind: kind, topic: NotificationAssetManagement, products: []product{{}}}
+	verb := strings.ToLower(string(kind))
+	switch kind {
+	case EventAssociate, EventDisassociate:
+		o.op, o.path = verb+" assets", rest.Path{"assets", verb}
+		o.url = map[EventType]string{EventAssociate: URLAssociateAssets, EventDisassociate: URLDisassociateAssets}[kind]
+		if subscriptions {
+			o.op, o.path, o.url = verb+" subscriptions", rest.Path{"subscriptions", verb}, ""
+			o.topic = NotificationSubscriptionManagement
+		}
+	case EventRevoke:
+		o.op, o.path, o.url = "revoke assets", rest.Path{"assets", "revoke"}, URLRevokeAssets
+	case EventCreate, EventUpdate, EventRetire:
+		o.op, o.path, o.topic = verb+" users", rest.Path{"users", verb}, NotificationUserManagement
+		o.url = map[EventType]string{EventCreate: URLCreateUsers, EventUpdate: URLUpdateUsers, EventRetire: URLRetireUsers}[kind]
+	}
+	return o
+}
+
+// doneBefore reports whether a refusal is what Apple answers when the same is asked for twice. Orders
+// for which there is such an answer are not simply repeated.
+func (o *order) doneBefore(refusal error) bool {
+	switch {
+	case o.kind == EventCreate:
+		return errors.Is(refusal, ErrUserExists)
+	case o.kind == EventRetire:
+		return errors.Is(refusal, ErrUserNotFound)
+	case o.deferred != nil:
+		return errors.Is(refusal, ErrNoSubscription)
+	}
+	return false
+}
+
+// repeatable reports whether asking twice gets the same answer twice.
+func (o *order) repeatable() bool {
+	return o.kind != EventCreate && o.kind != EventRetire && o.deferred == nil
+}
+
+// cells returns the number of outcomes that the order has.
+func (o *order) cells() int { return len(o.products) * len(o.targets) }
+
+func (o *order) cell(product, target int) int { return product*len(o.targets) + target }
+
+// index makes products and targets findable.
+func (o *order) index() {
+	o.productAt = make(map[product]int, len(o.products))
+	for i, p := range o.products {
+		o.productAt[p] = i
+	}
+	o.targetAt = make(map[holder]int, len(o.targets))
+	for i, t := range o.targets {
+		o.targetAt[t] = i
+	}
+}
+
+// bounds are how much of an order one request may carry.
+type bounds struct{ products, users, devices int }
+
+func (o *order) bounds(l Limits) bounds {
+	switch {
+	case o.kind == EventCreate || o.kind == EventUpdate || o.kind == EventRetire:
+		return bounds{1, l.MaxUsers, l.MaxUsers}
+	case o.products[0].subscription != 0:
+		return bounds{l.MaxSubscriptions, l.MaxSubscriptionClientUserIDs, l.MaxSubscriptionClientUserIDs}
+	case o.kind == EventRevoke:
+		return bounds{1, l.MaxRevokeClientUserIDs, l.MaxRevokeSerialNumbers}
+	}
+	return bounds{l.MaxAssets, l.MaxClientUserIDs, l.MaxSerialNumbers}
+}
+
+// part is a share of an order: what one request is about, and what became of the request.
+type part struct {
+	products []int // of the order
+	targets  []int // of the order; all of one kind
+
+	eventID string
+	sentAt  time.Time
+	status  Status // of the request: pending if it was taken, or might have been
+	err     error  // why it was not taken, or why that is not clear
+
+	lost   bool // an earlier request for the same may have been carried out
+	resent bool // is one that was sent for the second time
+
+	superseded bool // by one that was
+
+	watch
+}
+
+// whole returns all of an order as one part, which most often is too much for a request.
+func (o *order) whole() *part {
+	p := &part{products: make([]int, len(o.products)), targets: make([]int, len(o.targets))}
+	for i := range p.products {
+		p.products[i] = i
+	}
+	for i := range p.targets {
+		p.targets[i] = i
+	}
+	return p
+}
+
+// split cuts a part so that each piece is within the limits and has users only, or devices only:
+// whether both may be in one request, sources disagree.
+func (o *order) split(p *part, l Limits) []*part {
+	most := o.bounds(l)
+	devices := slices.IndexFunc(p.targets, func(t int) bool { return o.targets[t].serialNumber != "" })
+	if devices < 0 {
+		devices = len(p.targets)
+	}
+	var pieces []*part
+	for products := range slices.Chunk(p.products, most.products) {
+		for targets := range slices.Chunk(p.targets[:devices], most.users) {
+			pieces = append(pieces, p.piece(products, targets))
+		}
+		for targets := range slices.Chunk(p.targets[devices:], most.devices) {
+			pieces = append(pieces, p.piece(products, targets))
+		}
+	}
+	return pieces
+}
+
+// piece returns a smaller part that has come from p.
+func (p *part) piece(products, targets []int) *part {
+	return &part{products: products, targets: targets, lost: p.lost, resent: p.resent}
+}
+
+// The bodies of requests.
+type (
+	assetsBody struct {
+		Assets        []AssetKey `json:"assets,omitzero"`
+		ClientUserIDs []string   `json:"clientUserIds,omitzero"`
+		SerialNumbers []string   `json:"serialNumbers,omitzero"`
+	}
+	subscriptionsBody struct {
+		AdamIDs       []AdamNumber `json:"adamIds"`
+		ClientUserIDs []string     `json:"clientUserIds"`
+		Renewing      *bool        `json:"renewing,omitzero"`
+		Deferred      *bool        `json:"deferred,omitzero"`
+	}
+	usersBody struct {
+		Users []UserRequest `json:"users"`
+	}
+)
+
+// body returns what to send for a part.
+func (o *order) body(p *part) any {
+	if o.kind == EventCreate || o.kind == EventUpdate || o.kind == EventRetire {
+		return usersBody{Users: o.requests(p)}
+	}
+	var assets []AssetKey
+	var subscriptions []AdamNumber
+	for _, i := range p.products {
+		switch product := o.products[i]; {
+		case product.subscription != 0:
+			subscriptions = append(subscriptions, product.subscription)
+		case product.asset != AssetKey{}:
+			assets = append(assets, product.asset)
+		}
+	}
+	var users, devices []string
+	for _, i := range p.targets {
+		if t := o.targets[i]; t.serialNumber != "" {
+			devices = append(devices, t.serialNumber)
+		} else {
+			users = append(users, t.clientUserID)
+		}
+	}
+	if subscriptions != nil {
+		return subscriptionsBody{subscriptions, users, o.renewing, o.deferred}
+	}
+	return assetsBody{assets, users, devices}
+}
+
+// requests returns the users of a part.
+func (o *order) requests(p *part) []UserRequest {
+	users := make([]UserRequest, len(p.targets))
+	for n, i := range p.targets {
+		users[n] = UserRequest{ClientUserID: o.targets[i].clientUserID}
+		if o.users != nil {
+			users[n] = o.users[i]
+		}
+	}
+	return users
+}

@@ -1,0 +1,122 @@
+package vpp
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// readBack reads what has become of parts whose events do not tell, and sends what is missing once
+// more where that helps.
+func (op *Operation) readBack(ctx context.Context, parts []*part) error {
+	is, err := op.asWanted(ctx, op.openOf(parts))
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		missing := op.takeRead(p, is)
+		if len(missing) == 0 {
+			continue
+		}
+		if err := op.sendAgain(ctx, p, missing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openOf returns the cells of parts that are not settled.
+func (op *Operation) openOf(parts []*part) (cells []int) {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	for _, p := range parts {
+		op.eachCell(p, func(product, target int, c *cell) {
+			if c.open() {
+				cells = append(cells, op.order.cell(product, target))
+			}
+		})
+	}
+	return cells
+}
+
+// takeRead notes what was read of a part, and returns the products and targets that are still to be
+// brought about. An event that has ended brings about nothing more.
+func (op *Operation) takeRead(p *part, is map[int]bool) map[int][]int {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	blamed, _ := op.blamed(p, p.failures)
+	missing := make(map[int][]int)
+	op.eachCell(p, func(product, target int, c *cell) {
+		i := op.order.cell(product, target)
+		switch {
+		case !c.open():
+		case is[i]:
+			c.settle(StatusDone, nil)
+		case p.failures != nil:
+			why := blamed[i]
+			if why == nil {
+				why = p.failures[0]
+			}
+			op.settleFailed(p, c, why)
+		default:
+			missing[product] = append(missing[product], target)
+		}
+	})
+	op.conclude(p)
+	return missing
+}
+
+// sendAgain sends what is missing of a part, unless that was done before, or is too long ago: then
+// the part is given up. Its error leaves the part as it was, to be read again.
+func (op *Operation) sendAgain(ctx context.Context, p *part, missing map[int][]int) error {
+	if p.resent || time.Since(p.sentAt) > resendWithin {
+		op.giveUp(p, p.unknown)
+		return nil
+	}
+	var again []*part
+	for _, product := range p.products {
+		if targets := missing[product]; len(targets) > 0 {
+			again = append(again, &part{products: []int{product}, targets: targets, lost: true, resent: true})
+		}
+	}
+	err := op.client.mayWrite(op.order.op)
+	if err == nil {
+		err = op.send(ctx, joined(again)...)
+	}
+	switch {
+	case errors.Is(err, ErrClaimedByOther) || errors.Is(err, ErrOtherLocation):
+		op.giveUp(p, err)
+		return nil
+	case err != nil:
+		return err
+	}
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	p.phase, p.superseded = ended, true
+	return nil
+}
+
+// joined makes one part of those next to each other that have the same targets.
+func joined(parts []*part) (fewer []*part) {
+	for _, p := range parts {
+		if n := len(fewer); n > 0 && slices.Equal(fewer[n-1].targets, p.targets) {
+			fewer[n-1].products = append(fewer[n-1].products, p.products...)
+			continue
+		}
+		fewer = append(fewer, p)
+	}
+	return fewer
+}
+
+// giveUp ends the following of a part although something is open.
+func (op *Operation) giveUp(p *part, why error) {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	p.phase, p.gaveUp = ended, true
+	status := StatusPending
+	if p.unknown != nil {
+		status = StatusUncertain
+	}
+	op.settleAll(p, status, why)
+}
