@@ -1,0 +1,75 @@
+package axmtest
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/applemdm/applemdm/internal/sim"
+)
+
+// Fault is one scripted fault; see the kinds for what can go wrong.
+type Fault = sim.Fault
+
+// Kind says what a [Fault] does.
+type Kind = sim.Kind
+
+// The kinds of faults. A fault that is "processed" spoils or loses the answer to a request that was
+// carried out; after one that is "not processed" nothing has happened.
+const (
+	Answer      = sim.Answer      // scripted Status, Header, Body; not processed
+	Refuse      = sim.Refuse      // connection refused
+	Reset       = sim.Reset       // reset before headers; not processed
+	Lose        = sim.Lose        // processed, then reset before headers
+	ResetBody   = sim.ResetBody   // processed, reset inside the body
+	Truncate    = sim.Truncate    // processed, half of the body
+	Drip        = sim.Drip        // processed, one byte per Delay
+	Late        = sim.Late        // processed, answered after Delay
+	Silence     = sim.Silence     // no answer until the client goes; not processed
+	HTML        = sim.HTML        // a gateway's page, 502; not processed
+	Empty       = sim.Empty       // 500 without a body; not processed
+	Busy        = sim.Busy        // 503 without Retry-After; not processed
+	BusySeconds = sim.BusySeconds // 503 with RetryAfter in seconds; not processed
+	BusyDate    = sim.BusyDate    // 503 with RetryAfter as a date; not processed
+	Redirect    = sim.Redirect    // to another host; not processed
+	Oversize    = sim.Oversize    // processed, padded to more than Size bytes
+	Gzip        = sim.Gzip        // processed, compressed
+	WrongType   = sim.WrongType   // processed, as text/html
+	Duplicate   = sim.Duplicate   // processed, members twice
+	Unknown     = sim.Unknown     // processed, unknown members
+)
+
+// Request is one request as it was received.
+type Request = sim.Request
+
+// Fail adds f to the script of faults. Faults happen in the order they were added; f alone, with
+// its zero Method and Path, meets the next request, be it for a token, of an API or for a log. A
+// Busy without a Body gets an error document. Bodies that are JSON objects get the media type of
+// the service.
+func (s *Server) Fail(f Fault) {
+	busy := f.Kind == Busy || f.Kind == BusySeconds || f.Kind == BusyDate
+	if busy && f.Body == "" {
+		status := f.Status
+		or(&status, http.StatusServiceUnavailable)
+		f.Body = string(document(status, problem{code: codeOf(status), detail: http.StatusText(status)}))
+	}
+	if strings.HasPrefix(f.Body, "{") && f.Header.Get("Content-Type") == "" {
+		f.Header = f.Header.Clone()
+		if f.Header == nil {
+			f.Header = make(http.Header)
+		}
+		f.Header.Set("Content-Type", jsonType)
+	}
+	s.faults.Add(f)
+}
+
+// ErrorFault returns a fault that answers the next request with an error document of one error. Set
+// Path, Count and the rest as needed.
+func ErrorFault(status int, code, detail string) Fault {
+	return Fault{Kind: Answer, Status: status, Body: string(document(status, problem{code: code, detail: detail}))}
+}
+
+// ResetFaults forgets the faults that have not happened.
+func (s *Server) ResetFaults() { s.faults.Reset() }
+
+// PendingFaults returns how many faults have not happened yet.
+func (s *Server) PendingFaults() int { return s.faults.Pending() }
