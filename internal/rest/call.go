@@ -66,6 +66,7 @@ type call struct {
 	line     atomic.Int32 // how far the attempt got: untold, unsent or sent
 	everSent bool         // an attempt may have reached the service
 
+	inSlot   bool
 	response *Response // of the last attempt; nil if it got none
 	verdict  int       // the status that response stands for
 	err      error     // of the last attempt
@@ -80,6 +81,7 @@ const (
 )
 
 func (c *call) run(ctx context.Context, target string) (*Response, error) {
+	defer c.leaveSlot()
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:      func(string) { c.line.CompareAndSwap(untold, unsent) },
 		WroteHeaders: func() { c.line.Store(sent) },
@@ -118,10 +120,14 @@ func (c *call) build(ctx context.Context, target string) (*retryablehttp.Request
 	return retryablehttp.NewRequestWithContext(ctx, c.req.Method, target, body)
 }
 
-// prepare makes the request ready for one attempt: it waits for its turn, then signs. Without a
-// turn what the attempt before it came to stands.
+// prepare makes the request ready for one attempt: it waits for its turn and a slot, then signs.
+// Without them what the attempt before it came to stands.
 func (c *call) prepare(req *http.Request) error {
-	if err := c.takeTurn(req.Context()); err != nil {
+	err := c.takeTurn(req.Context())
+	if err == nil {
+		err = c.takeSlot(req.Context())
+	}
+	if err != nil {
 		if c.response == nil && c.err == nil {
 			c.err = err
 		}
@@ -154,6 +160,26 @@ func (c *call) takeTurn(ctx context.Context) error {
 	return err
 }
 
+func (c *call) takeSlot(ctx context.Context) error {
+	if c.engine.Slots == nil {
+		return nil
+	}
+	select {
+	case c.engine.Slots <- struct{}{}:
+		c.inSlot = true
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *call) leaveSlot() {
+	if c.inSlot {
+		<-c.engine.Slots
+		c.inSlot = false
+	}
+}
+
 // header returns a new header for each attempt: net/http may still read that of the last one.
 func (c *call) header() http.Header {
 	header := make(http.Header, len(c.engine.Header)+len(c.req.Header)+1)
@@ -170,6 +196,7 @@ func (c *call) observe(ctx context.Context, resp *http.Response, err error) (boo
 	if err == nil {
 		c.response, c.err = c.read(resp)
 	}
+	c.leaveSlot()
 	c.verdict = c.judge()
 	again := c.attempts < c.engine.Retry.Tries && ctx.Err() == nil && c.worthRepeating(ctx)
 	c.pause = 0

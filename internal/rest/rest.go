@@ -43,6 +43,10 @@ type Config struct {
 	// Turn, if set, is waited for before each attempt, in the place of Limiter.
 	Turn func(context.Context) error
 
+	// Slots, if set, has room for as many attempts as may be under way at once; one that waits for
+	// its turn or pauses is not. Engines may share it.
+	Slots chan struct{}
+
 	// Judge, if set, is shown each answer and returns the status that it stands for, which decides
 	// whether the call is repeated: some services tell of failures in answers of status 200. It must
 	// be quick, and must not keep the answer.
