@@ -146,7 +146,7 @@ func readEvent(kind NotificationType, members Unknown) *EventNotice {
 }
 
 // errNoReason is in the Error of a failure that came without one.
-var errNoReason = errors.New("Apple gives no reason")
+var errNoReason = errors.New("no reason was given")
 
 // takeReason returns why e failed, or nil if it did not.
 func takeReason(members Unknown, e *EventNotice) *Error {

@@ -181,7 +181,7 @@ func TestAFailureWithoutAReason(t *testing.T) {
 	if err != nil || n.Event.Err == nil {
 		t.Fatalf("%+v, %v", n, err)
 	}
-	if e := n.Event.Err; e.Error() != "create users: Apple gives no reason" || string(e.Body) != `{"x":1}` {
+	if e := n.Event.Err; e.Error() != "create users: no reason was given" || string(e.Body) != `{"x":1}` {
 		t.Errorf("%v, %s", e, e.Body)
 	}
 }
