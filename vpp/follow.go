@@ -244,8 +244,13 @@ func (op *Operation) notice(n *EventNotice) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	for _, p := range op.parts {
-		if p.eventID == n.EventID && p.eventID != "" {
+		if p.eventID == n.EventID {
 			op.noticePart(p, n, time.Now())
+		}
+	}
+	for _, p := range op.parts {
+		if p.resent {
+			op.conclude(p) // it is about what another part was about
 		}
 	}
 	select {

@@ -36,19 +36,20 @@ func (c *Client) DisassociateSubscriptions(ctx context.Context, ids []AdamNumber
 //
 // https://developer.apple.com/documentation/devicemanagement/add-subscription-administrators
 func (c *Client) AddSubscriptionAdmins(ctx context.Context, ids []AdamNumber, clientUserIDs []string) (*Result, error) {
-	return c.setSubscriptionAdmins(ctx, "add", ids, clientUserIDs)
+	return c.setSubscriptionAdmins(ctx, "add", nil, ids, clientUserIDs)
 }
 
-// RemoveSubscriptionAdmins is the contrary of [Client.AddSubscriptionAdmins].
+// RemoveSubscriptionAdmins is the contrary of [Client.AddSubscriptionAdmins]. For users who are no
+// administrators, the outcome is [ErrNoSubscription].
 //
 // https://developer.apple.com/documentation/devicemanagement/remove-subscription-administrators
 func (c *Client) RemoveSubscriptionAdmins(ctx context.Context, ids []AdamNumber, clientUserIDs []string) (*Result, error) {
-	return c.setSubscriptionAdmins(ctx, "remove", ids, clientUserIDs)
+	return c.setSubscriptionAdmins(ctx, "remove", ErrNoSubscription, ids, clientUserIDs)
 }
 
-func (c *Client) setSubscriptionAdmins(ctx context.Context, verb string, ids []AdamNumber, clientUserIDs []string) (*Result, error) {
+func (c *Client) setSubscriptionAdmins(ctx context.Context, verb string, already error, ids []AdamNumber, clientUserIDs []string) (*Result, error) {
 	op, err := c.orderSubscriptions(ctx, order{
-		op: verb + " subscription administrators", path: rest.Path{"subscriptions", "admins", verb},
+		op: verb + " subscription administrators", path: rest.Path{"subscriptions", "admins", verb}, already: already,
 	}, ids, clientUserIDs)
 	if err != nil {
 		return nil, err

@@ -119,6 +119,9 @@ func (op *Operation) Progress() Progress {
 	}
 	if op.order.kind != EventRevoke { // of which the tasks are others
 		for _, part := range op.parts {
+			if part.phase != asking {
+				continue
+			}
 			open, all := op.openCells(part)
 			counted := min(max(part.completed-(all-open), 0), open, p.Pending)
 			p.Done, p.Pending = p.Done+counted, p.Pending-counted

@@ -31,6 +31,8 @@ type order struct {
 
 	renewing, deferred *bool // of subscriptions
 
+	already error // what Apple answers to whoever asks for it twice; nil if it answers as before
+
 	productAt map[product]int
 	targetAt  map[holder]int
 }
@@ -48,33 +50,27 @@ func orderFor(kind EventType, subscriptions bool) order {
 			o.op, o.path, o.url = verb+" subscriptions", rest.Path{"subscriptions", verb}, ""
 			o.topic = NotificationSubscriptionManagement
 		}
+		if kind == EventDisassociate && subscriptions {
+			o.already = ErrNoSubscription
+		}
 	case EventRevoke:
 		o.op, o.path, o.url = "revoke assets", rest.Path{"assets", "revoke"}, URLRevokeAssets
 	case EventCreate, EventUpdate, EventRetire:
 		o.op, o.path, o.topic = verb+" users", rest.Path{"users", verb}, NotificationUserManagement
 		o.url = map[EventType]string{EventCreate: URLCreateUsers, EventUpdate: URLUpdateUsers, EventRetire: URLRetireUsers}[kind]
+		o.already = map[EventType]error{EventCreate: ErrUserExists, EventRetire: ErrUserNotFound}[kind]
 	}
 	return o
 }
 
-// doneBefore reports whether a refusal is what Apple answers when the same is asked for twice. Orders
-// for which there is such an answer are not simply repeated.
+// doneBefore reports whether a refusal is what Apple answers when the same is asked for twice.
 func (o *order) doneBefore(refusal error) bool {
-	switch {
-	case o.kind == EventCreate:
-		return errors.Is(refusal, ErrUserExists)
-	case o.kind == EventRetire:
-		return errors.Is(refusal, ErrUserNotFound)
-	case o.deferred != nil:
-		return errors.Is(refusal, ErrNoSubscription)
-	}
-	return false
+	return o.already != nil && errors.Is(refusal, o.already)
 }
 
-// repeatable reports whether asking twice gets the same answer twice.
-func (o *order) repeatable() bool {
-	return o.kind != EventCreate && o.kind != EventRetire && o.deferred == nil
-}
+// repeatable reports whether asking twice gets the same answer twice. What is not is repeated with
+// a note: see [part].
+func (o *order) repeatable() bool { return o.already == nil }
 
 // cells returns the number of outcomes that the order has.
 func (o *order) cells() int { return len(o.products) * len(o.targets) }

@@ -68,7 +68,8 @@ func (op *Operation) takeRead(p *part, is map[int]bool) map[int][]int {
 }
 
 // sendAgain sends what is missing of a part, unless that was done before, or is too long ago: then
-// the part is given up. Its error leaves the part as it was, to be read again.
+// the part is given up. With an error, it can be
+// tried again.
 func (op *Operation) sendAgain(ctx context.Context, p *part, missing map[int][]int) error {
 	if p.resent || time.Since(p.sentAt) > resendWithin {
 		op.giveUp(p, p.unknown)
@@ -88,13 +89,13 @@ func (op *Operation) sendAgain(ctx context.Context, p *part, missing map[int][]i
 	case errors.Is(err, ErrClaimedByOther) || errors.Is(err, ErrOtherLocation):
 		op.giveUp(p, err)
 		return nil
-	case err != nil:
+	case err != nil && !mayBeQueued(op.order.op, err):
 		return err
 	}
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	p.phase, p.superseded = ended, true
-	return nil
+	return err
 }
 
 // joined makes one part of those next to each other that have the same targets.

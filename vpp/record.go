@@ -110,7 +110,6 @@ func (c *Client) ResumeOperation(r *OperationRecord) (*Operation, error) {
 			return nil, &InputError{Field: fmt.Sprintf("record.Requests[%d]", i), Rule: err.Error()}
 		}
 	}
-	op.settleAll(o.whole(), "", nil)
 	for i := range op.cells {
 		if op.cells[i].status == "" {
 			op.cells[i].settle(StatusNotSent, errNotRecorded)
@@ -124,7 +123,7 @@ func (c *Client) ResumeOperation(r *OperationRecord) (*Operation, error) {
 	return op, nil
 }
 
-var errNotRecorded = errors.New("the record has no request for it")
+var errNotRecorded = errors.New("the record does not say why")
 
 // order returns what the record is for.
 func (r *OperationRecord) order() (*order, error) {
@@ -175,6 +174,11 @@ func (op *Operation) restore(r RequestRecord) error {
 	if !within(r.Products, len(op.order.products)) || !within(r.Targets, len(op.order.targets)) {
 		return errors.New("has indexes of nothing")
 	}
+	switch r.Status {
+	case StatusPending, StatusUncertain, StatusFailed, StatusNotSent, StatusDone:
+	default:
+		return fmt.Errorf("has the status %q, which is none of a request", r.Status)
+	}
 	p := &part{
 		products: slices.Clone(r.Products), targets: slices.Clone(r.Targets), eventID: r.EventID, sentAt: r.SentAt,
 		status: r.Status, lost: r.Repeated, resent: r.Resent,
@@ -186,6 +190,8 @@ func (op *Operation) restore(r RequestRecord) error {
 		p.err = e
 	case r.Message != "":
 		p.err = errors.New(r.Message)
+	case r.EventID == "" && r.Status != StatusDone:
+		p.err = errNotRecorded
 	}
 	op.parts = append(op.parts, p)
 	op.settleAll(p, p.status, p.err)

@@ -35,7 +35,7 @@ func (s *sending) instead(ctx context.Context, p *part, refused *Error) []*part 
 		if errors.Is(refused, ErrDuplicate) {
 			products, targets = nil, nil // each of them is fine without the others
 		}
-		if len(products)+len(targets) == 0 && p.lost && s.op.order.doneBefore(refused) {
+		if len(products)+len(targets) == 0 && p.lost && s.op.order.doneBefore(refused) && s.op.order.topic != "" {
 			s.op.suspect(p, refused)
 			return nil
 		}
