@@ -387,6 +387,7 @@ func TestUnreliableDelivery(t *testing.T) {
 			s.Buy(vpptest.Asset{AdamID: "1000000001", Total: 1})
 		}
 		later(time.Minute)
+		synctest.Wait()
 		var ids []string
 		for _, n := range got.all {
 			ids = append(ids, n.ID)
