@@ -71,7 +71,7 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
-	if len(e.Reasons) > 0 {
+	if len(e.Reasons) > 0 && e.Reasons[0].text() != "" {
 		fmt.Fprintf(&b, ": %.200q", e.Reasons[0].text())
 	}
 	if e.RetryAfter > 0 {
