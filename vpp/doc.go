@@ -23,6 +23,24 @@
 // what they read and must know when a list has begun anew. [Client.Snapshot] reads a whole location
 // and [Snapshot.Diff] tells what is different since the last one.
 //
+// # Notifications
+//
+// Apple posts to a URL what became of events, and what others do: purchases, refunds, invitations
+// accepted. [NewReceiver] makes the http.Handler for one location, and [Client.Subscribe] tells Apple
+// where it is. It ends the waiting of operations and hands each notification on, once for each ID
+// that this process has seen; [ParseNotification] and [Client.Notice] are for those that arrive
+// elsewhere. Notifications make things quick, nothing depends on them: operations ask by themselves,
+// and lists are to be read from time to time all the same.
+//
+// # Users
+//
+// Licences for people go to users, whose client user IDs you choose. With a Managed Apple Account a
+// user is associated at once; without, it is registered until the person accepts an invitation with
+// an Apple Account: send what [Client.Invitation] returns. [Client.EnsureUser] sees to it that a person
+// has exactly one active user, and finds the one that is there already when Apple answers that the
+// user is not known, exists, or that the account is taken (9609, 9716, 9635, 9641).
+// [Client.CreateUsers], [Client.UpdateUsers] and [Client.RetireUsers] are for many at once.
+//
 // # Limits and pace
 //
 // The service publishes its limits, its URLs and the rate at which it wants to be called. The client
