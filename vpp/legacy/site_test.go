@@ -17,7 +17,6 @@ import (
 // own is who the clients of these tests are.
 var own = legacy.MDMInfo{Hostname: "mdm.example.test", GUID: "6d0c1f9e-0000-4000-8000-000000000001"}
 
-const ownContext = `{"guid":"6d0c1f9e-0000-4000-8000-000000000001","hostname":"mdm.example.test"}`
 
 // site is a simulated location with a client of it.
 type site struct {
