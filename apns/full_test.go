@@ -110,3 +110,36 @@ func TestDrainingConnectionIsReplacedAtOnce(t *testing.T) {
 		pushes.Wait()
 	})
 }
+
+// Whether yet another connection is needed shows when the one before is full, too.
+func TestAnotherConnectionNeedsItsOwnWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, &apnstest.Options{AcceptAnyToken: true, Latency: 140 * time.Millisecond})
+		var dials []time.Time
+		client := newClient(t, srv, &apns.Options{
+			MaxStreams: 1, Timeout: 300 * time.Millisecond, // so a connection is waited for only 50 ms
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				dials = append(dials, time.Now())
+				return srv.Dial(ctx, network, address)
+			},
+		})
+		if _, err := client.Push(t.Context(), pushTo(99)); err != nil {
+			t.Fatal(err)
+		}
+		var pushes sync.WaitGroup
+		for n := range 10 {
+			pushes.Go(func() { client.Push(t.Context(), pushTo(n)) })
+		}
+		time.Sleep(120 * time.Millisecond)                         // the second connection is open for 20 ms
+		pushes.Go(func() { client.Push(t.Context(), pushTo(99)) }) // is held off for 30 ms, which wakes the manager
+		pushes.Wait()
+		if len(dials) < 2 {
+			t.Fatalf("%d connections", len(dials))
+		}
+		for i := 1; i < len(dials); i++ {
+			if after := dials[i].Sub(dials[i-1]); after < 100*time.Millisecond {
+				t.Errorf("connection %d was opened %v after the one before", i+1, after)
+			}
+		}
+	})
+}

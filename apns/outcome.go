@@ -55,10 +55,9 @@ func (p *pool) answered(c *conn, j *job) {
 	case refused && e.Disposition == RetryElsewhere:
 		c.h2.Drain()
 	}
-	first := c.answered.CompareAndSwap(false, true)
 	c.trust()
 	p.mu.Lock()
-	if first {
+	if c.answered.CompareAndSwap(false, true) {
 		p.fullFrom = time.Time{} // it was not full until now: there was none
 	}
 	well := p.breaker.answered(c.opened)

@@ -102,3 +102,37 @@ func TestHoldKeepsTheOrderOfDueTimes(t *testing.T) {
 		t.Errorf("held %d, queue from %d to %d", len(p.held), p.queue.first.tries, p.queue.last.tries)
 	}
 }
+
+// Who waits for the end of a push that was never sent, as there was no room, joins it instead.
+func TestNotStartedTakesInThoseWhoWait(t *testing.T) {
+	const device = "0f0e"
+	start := func(p *pool, magic string) *job {
+		j := &job{push: Push{Target: Target{Token: device, PushMagic: magic}}}
+		j.fill("api.push.apple.com", "com.apple.mgmt.test", "0")
+		j.setHash(p.seed)
+		p.line(j)
+		return j
+	}
+	p := newPool(&Options{HoldOff: time.Second}, nil, nil)
+	first := start(p, "magic")
+	joined := start(p, "magic")
+	if p.nextJob() != first {
+		t.Fatal("the first is not the first")
+	}
+	waits, behind, other := start(p, "magic"), start(p, "magic"), start(p, "another")
+	if first.successor != waits || !slices.Equal(waits.joined.all(), []*job{behind}) || p.queue.first != other {
+		t.Fatalf("%+v", first)
+	}
+	waits.joined.push(behind)
+	first.tries, first.unprocessed = 1, 1
+	first.notStarted()
+	if got := first.joined.all(); !slices.Equal(got, []*job{joined, waits, behind}) || first.successor != nil || waits.joined.first != nil || first.started {
+		t.Errorf("joined %v, %+v", got, first)
+	}
+	first.started, first.tries = true, 2
+	late := start(p, "magic")
+	first.notStarted()
+	if first.successor != late || !first.started {
+		t.Error("it takes in who came after it was sent")
+	}
+}

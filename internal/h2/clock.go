@@ -98,7 +98,6 @@ func (c *Conn) sweep(now time.Time) {
 	slices.Sort(late)
 	for _, id := range late {
 		c.stats.Missed++
-		c.stats.MissedInRow++
 		c.reset(c.streams[id], CodeCancel, ErrTimeout)
 	}
 	if soonest := now.Add(sweepEvery); !earliest.IsZero() && earliest.Before(soonest) {

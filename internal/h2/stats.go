@@ -4,11 +4,10 @@ import "time"
 
 // Stats is a snapshot of a connection, for those who watch or choose among connections.
 type Stats struct {
-	InFlight    int    // calls under way
-	Resetting   int    // calls that ended from our side, which the server has not confirmed
-	Streams     uint64 // calls accepted so far
-	Missed      uint64 // calls that ended by their deadline
-	MissedInRow int    // of these, since the last answer
+	InFlight  int    // calls under way
+	Resetting int    // calls that ended from our side, which the server has not confirmed
+	Streams   uint64 // calls accepted so far
+	Missed    uint64 // calls that ended by their deadline
 
 	FramesIn  uint64
 	FramesOut uint64 // HEADERS and DATA

@@ -85,7 +85,6 @@ func (c *Conn) finish(call *Call, err error) {
 // answered ends a call with the server's answer, which proves that the connection works.
 func (c *Conn) answered(call *Call) {
 	c.flood.reset()
-	c.stats.MissedInRow = 0
 	if len(call.unsent) > 0 { // the server has answered without waiting for the whole body
 		c.out.b = appendReset(c.out.b, call.id, CodeCancel)
 		c.wakeWriter()
