@@ -3,6 +3,7 @@ package vpp
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -260,9 +261,16 @@ func (c *Client) exchange(ctx context.Context, r request, v answer) error {
 	if !ok {
 		to = target{c.engine, r.path}
 	}
-	resp, sent, err := c.withToken(ctx, to.engine, rest.Request{
+	req := rest.Request{
 		Op: r.op, Method: r.method, Path: to.path, Query: r.query, Body: body, Repeatable: r.repeatable,
-	})
+	}
+	if r.writes {
+		req.Sign = func(*http.Request) error { return c.mayWrite(r.op) } // a claim may have come since
+	}
+	resp, sent, err := c.withToken(ctx, to.engine, req)
+	if e, ok := errors.AsType[*TransportError](err); ok && r.writes && !e.Sent {
+		err = cmp.Or(c.mayWrite(r.op), err)
+	}
 	if err != nil {
 		return err
 	}

@@ -67,11 +67,10 @@ func (op *Operation) takeRead(p *part, is map[int]bool) map[int][]int {
 	return missing
 }
 
-// sendAgain sends what is missing of a part, unless that was done before, or is too long ago: then
-// the part is given up. With an error, it can be
-// tried again.
+// sendAgain sends what is missing of a part, unless Apple has taken it twice already, or it is too
+// long ago: then the part is given up. After an error, it can be tried again.
 func (op *Operation) sendAgain(ctx context.Context, p *part, missing map[int][]int) error {
-	if p.resent || time.Since(p.sentAt) > resendWithin {
+	if p.resent && p.eventID != "" || time.Since(p.sentAt) > resendWithin {
 		op.giveUp(p, p.unknown)
 		return nil
 	}

@@ -1,0 +1,529 @@
+package vpp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/applemdm/applemdm/vpp"
+	"github.com/applemdm/applemdm/vpp/vpptest"
+)
+
+// users returns client user IDs and makes them known.
+func (s *site) people(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("u-%d", i+1)
+		s.CreateUserByOther(ids[i], "", ids[i]+"@example.test")
+	}
+	return ids
+}
+
+func TestRequestsKeepToTheLimits(t *testing.T) {
+	for name, tc := range map[string]struct {
+		begin func(ctx context.Context, s *site) (*vpp.Operation, error)
+		path  string
+		want  int // requests
+	}{
+		"associate": {func(ctx context.Context, s *site) (*vpp.Operation, error) {
+			return s.client.Associate(ctx, keys(5), vpp.Targets{ClientUserIDs: s.people(5), SerialNumbers: serials(7)})
+		}, associatePath, 3 * (2 + 2)},
+		"disassociate": {func(ctx context.Context, s *site) (*vpp.Operation, error) {
+			return s.client.Disassociate(ctx, keys(3), vpp.Devices(serials(9)...))
+		}, "/mdm/v2/assets/disassociate", 2 * 3},
+		"revoke": {func(ctx context.Context, s *site) (*vpp.Operation, error) {
+			return s.client.Revoke(ctx, vpp.Targets{ClientUserIDs: s.people(5), SerialNumbers: serials(5)})
+		}, "/mdm/v2/assets/revoke", 3 + 2},
+		"create": {func(ctx context.Context, s *site) (*vpp.Operation, error) {
+			return s.client.CreateUsers(ctx, []vpp.UserRequest{{ClientUserID: "a"}, {ClientUserID: "b"}, {ClientUserID: "c"}, {ClientUserID: "d"}, {ClientUserID: "e"}, {ClientUserID: "f"}})
+		}, "/mdm/v2/users/create", 2},
+		"update": {func(ctx context.Context, s *site) (*vpp.Operation, error) {
+			var users []vpp.UserRequest
+			for _, id := range s.people(7) {
+				users = append(users, vpp.UserRequest{ClientUserID: id, Email: "new@example.test"})
+			}
+			return s.client.UpdateUsers(ctx, users)
+		}, "/mdm/v2/users/update", 2},
+		"retire": {func(ctx context.Context, s *site) (*vpp.Operation, error) {
+			return s.client.RetireUsers(ctx, s.people(6))
+		}, "/mdm/v2/users/retire", 2},
+		"subscriptions": {func(ctx context.Context, s *site) (*vpp.Operation, error) {
+			return s.client.AssociateSubscriptions(ctx, s.subscriptions(ctx, 3), s.people(4), true)
+		}, "/mdm/v2/subscriptions/associate", 2 * 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil, nil)
+				for limit, n := range map[string]int{
+					"maxAssets": 2, "maxClientUserIds": 3, "maxSerialNumbers": 4, "maxRevokeClientUserIds": 2, "maxRevokeSerialNumbers": 3,
+					"maxUsers": 5, "maxSubscriptions": 2, "maxSubscriptionClientUserIds": 3,
+				} {
+					s.srv.SetLimit(limit, n)
+				}
+				s.stock(5)
+				op, err := tc.begin(t.Context(), s)
+				r := wait(t, op, err)
+				if n := s.srv.Count("POST", tc.path); n != tc.want {
+					t.Errorf("%d requests, want %d", n, tc.want)
+				}
+				for _, o := range r.Outcomes {
+					if o.Status != vpp.StatusDone && !errors.Is(o.Err, vpp.ErrNotEnoughLicenses) {
+						t.Error(o, o.Err)
+					}
+				}
+				s.noViolations(t)
+			})
+		})
+	}
+}
+
+// subscriptions buys seats of n subscriptions.
+func (s *site) subscriptions(ctx context.Context, n int) []vpp.AdamNumber {
+	if err := s.client.EnableSubscriptions(ctx); err != nil {
+		panic(err)
+	}
+	ids := make([]vpp.AdamNumber, n)
+	for i := range ids {
+		ids[i] = vpp.AdamNumber(900001 + i)
+		if err := s.BuySubscription(vpptest.Subscription{AdamID: int64(ids[i]), Renewing: 10, Expiring: 2}); err != nil {
+			panic(err)
+		}
+	}
+	return ids
+}
+
+// The limits are lowered after the client has read them.
+func TestLimitsThatChangeAreReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(4)
+		if err := s.ask(t); err != nil {
+			t.Fatal(err)
+		}
+		s.srv.SetLimit("maxAssets", 2)
+		s.srv.SetLimit("maxSerialNumbers", 3)
+		before := s.srv.Count("GET", configPath)
+		r := wait(t, s.associate(t, 4, 6), nil)
+		if !r.Done() || s.srv.Count("POST", associatePath) != 1+4 || s.srv.Count("GET", configPath)-before != 1 {
+			t.Errorf("%s%d requests", told(r), s.srv.Count("POST", associatePath))
+		}
+	})
+}
+
+// The service refuses more than it publishes that it takes.
+func TestLimitsThatAreNotTrue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(1)
+		s.srv.Fail(vpptest.ErrorFault(9702))
+		if err := s.ask(t); err == nil {
+			t.Fatal("the fault was for another request")
+		}
+		fault := vpptest.ErrorFault(9702)
+		fault.Path, fault.Count = associatePath, 2
+		s.srv.Fail(fault)
+		r := wait(t, s.associate(t, 1, 4), nil)
+		if !r.Done() || s.srv.Count("POST", associatePath) != 2+3 {
+			t.Errorf("%s%d requests", told(r), s.srv.Count("POST", associatePath))
+		}
+	})
+}
+
+func TestWhatAppleRefusesByNameDoesNotSinkTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(2)
+		s.Buy(vpptest.Asset{AdamID: "1000000003", ProductType: vpptest.Book, Total: 10})
+		s.CreateUserByOther("u-1", "", "")
+		r := wait(t, s.associate(t, 3, 2), nil)
+		if len(r.Failed()) != 2 || !errors.Is(r.Failed()[0].Err, vpp.ErrNotDeviceAssignable) || len(s.Assignments()) != 4 {
+			t.Error(told(r))
+		}
+		op, err := s.client.Associate(t.Context(), keys(3), vpp.Users("u-1", "u-2", "u-3"))
+		r = wait(t, op, err)
+		if len(r.Failed()) != 6 || !errors.Is(r.Failed()[0].Err, vpp.ErrUserNotFound) {
+			t.Error(told(r))
+		}
+		op, err = s.client.Disassociate(t.Context(), keys(3), vpp.Users("u-1"))
+		r = wait(t, op, err)
+		if failed := r.Failed(); len(failed) != 1 || !errors.Is(failed[0].Err, vpp.ErrNotRevocable) || failed[0].Asset.AdamID != "1000000003" {
+			t.Error(told(r))
+		}
+		s.noViolations(t)
+	})
+}
+
+// A refusal that names products and targets is about these products for these targets only.
+func TestARefusalOfSomeForSome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(3)
+		s.srv.Fail(vpptest.Fault{Kind: vpptest.Answer, Path: associatePath, Status: 400, Body: `{"errorNumber":9999,"errorMessage":"new",
+			"errorInfo":{"assets":[{"adamId":"1000000002","pricingParam":"STDQ"}],"serialNumbers":["DEMO00000001"]}}`})
+		r := wait(t, s.associate(t, 3, 3), nil)
+		if failed := r.Failed(); len(failed) != 1 || failed[0].String() != "1000000002 (STDQ) for DEMO00000001: failed" {
+			t.Error(told(r))
+		}
+		if n := s.srv.Count("POST", associatePath); n != 3 || len(s.Assignments()) != 8 {
+			t.Errorf("%d requests", n)
+		}
+		s.noViolations(t)
+	})
+}
+
+// Apple may refuse without saying for what.
+func TestWhatAppleRefusesWithoutANameIsFound(t *testing.T) {
+	t.Run("by its flags", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, nil, nil)
+			s.stock(5)
+			s.Buy(vpptest.Asset{AdamID: "1000000006", NotDeviceAssignable: true, Total: 10})
+			fault := vpptest.ErrorFault(9707)
+			fault.Path = associatePath
+			s.srv.Fail(fault)
+			r := wait(t, s.associate(t, 6, 2), nil)
+			if len(r.Failed()) != 2 || s.srv.Count("POST", associatePath) != 2 || s.srv.Count("GET", "/mdm/v2/assets") != 1 {
+				t.Errorf("%s%d requests", told(r), s.srv.Count("POST", associatePath))
+			}
+			s.noViolations(t)
+		})
+	})
+	t.Run("books by their flags", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, nil, nil)
+			s.stock(1)
+			s.Buy(vpptest.Asset{AdamID: "1000000002", ProductType: vpptest.Book, Total: 10})
+			fault := vpptest.ErrorFault(9706)
+			fault.Path = "/mdm/v2/assets/disassociate"
+			s.srv.Fail(fault)
+			op, err := s.client.Disassociate(t.Context(), keys(2), vpp.Devices(serials(2)...))
+			if r := wait(t, op, err); len(r.Failed()) != 2 {
+				t.Error(told(r))
+			}
+		})
+	})
+	t.Run("by halves when the flags cannot be read", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, nil, nil)
+			s.stock(2)
+			fault := vpptest.ErrorFault(9707)
+			fault.Path = associatePath
+			s.srv.Fail(fault)
+			s.srv.Fail(vpptest.Fault{Kind: vpptest.HTML, Path: "/mdm/v2/assets", Count: 10})
+			if r := wait(t, s.associate(t, 2, 2), nil); !r.Done() || s.srv.Count("POST", associatePath) != 3 {
+				t.Error(told(r))
+			}
+		})
+	})
+	t.Run("by halves", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, nil, nil)
+			ids := s.subscriptions(t.Context(), 1)
+			people := s.people(9)
+			s.CreateUserByOther("invited", "", "")
+			op, err := s.client.AssociateSubscriptions(t.Context(), ids, append(people, "invited"), true)
+			r := wait(t, op, err)
+			if failed := r.Failed(); len(failed) != 1 || failed[0].ClientUserID != "invited" || !errors.Is(failed[0].Err, vpp.ErrUserNotAssociated) {
+				t.Error(told(r))
+			}
+			s.noViolations(t)
+		})
+	})
+	t.Run("duplicates that we cannot see", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, nil, nil)
+			s.stock(1)
+			s.srv.Fail(vpptest.Fault{Kind: vpptest.Answer, Path: associatePath, Status: 400, Body: `{"errorNumber":9705,"errorMessage":"duplicate",
+				"errorInfo":{"serialNumbers":["DEMO00000001","DEMO00000002"]}}`})
+			if r := wait(t, s.associate(t, 1, 2), nil); !r.Done() || s.srv.Count("POST", associatePath) != 3 {
+				t.Error(told(r))
+			}
+		})
+	})
+}
+
+// Looking for what is wrong ends some time.
+func TestTooManyRefusals(t *testing.T) {
+	for name, accepted := range map[string]bool{"nothing was taken": false, "something was taken": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil, nil)
+				s.srv.SetLimit("maxSubscriptionClientUserIds", 200)
+				ids := s.subscriptions(t.Context(), 1)
+				var people []string
+				if accepted {
+					people = s.people(1)
+				}
+				for i := range 399 {
+					people = append(people, fmt.Sprintf("nobody-%d", i))
+				}
+				op, err := s.client.AssociateSubscriptions(t.Context(), ids, people, true)
+				n := s.srv.Count("POST", "/mdm/v2/subscriptions/associate")
+				if !accepted {
+					if !errors.Is(err, vpp.ErrUserNotAssociated) || n != 33 {
+						t.Errorf("%v after %d requests", err, n)
+					}
+					return
+				}
+				r := wait(t, op, err)
+				if len(r.Outcomes.With(vpp.StatusDone)) != 1 || len(r.Outcomes.With(vpp.StatusNotSent)) < 300 || n > 2*33+2 {
+					t.Errorf("%v after %d requests", r.Err(), n)
+				}
+			})
+		})
+	}
+}
+
+func TestLostAnswersAreNotDoneTwice(t *testing.T) {
+	for _, kind := range []vpptest.Kind{vpptest.Lose, vpptest.Truncate} {
+		for name, tc := range map[string]struct {
+			path  string
+			begin func(ctx context.Context, s *site) (*vpp.Operation, error)
+		}{
+			"associate": {associatePath, func(ctx context.Context, s *site) (*vpp.Operation, error) {
+				return s.client.Associate(ctx, keys(1), vpp.Devices(serials(2)...))
+			}},
+			"create": {"/mdm/v2/users/create", func(ctx context.Context, s *site) (*vpp.Operation, error) {
+				return s.client.CreateUsers(ctx, []vpp.UserRequest{{ClientUserID: "new-1"}, {ClientUserID: "new-2"}})
+			}},
+			"retire": {"/mdm/v2/users/retire", func(ctx context.Context, s *site) (*vpp.Operation, error) {
+				return s.client.RetireUsers(ctx, s.people(3))
+			}},
+			"give subscriptions back": {"/mdm/v2/subscriptions/disassociate", func(ctx context.Context, s *site) (*vpp.Operation, error) {
+				ids, people := s.subscriptions(ctx, 1), s.people(2)
+				op, err := s.client.AssociateSubscriptions(ctx, ids, people, true)
+				if err != nil {
+					return nil, err
+				}
+				if _, err := op.Wait(ctx); err != nil {
+					return nil, err
+				}
+				return s.client.DisassociateSubscriptions(ctx, ids, people, false)
+			}},
+		} {
+			t.Run(fmt.Sprintf("%s %v", name, kind), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newSite(t, nil, nil)
+					s.stock(1)
+					s.srv.Fail(vpptest.Fault{Kind: kind, Path: tc.path})
+					op, err := tc.begin(t.Context(), s)
+					if r := wait(t, op, err); !r.Done() {
+						t.Error(told(r))
+					}
+					if n := s.srv.Count("POST", tc.path); n > 2 || n < 2 && kind == vpptest.Lose {
+						t.Errorf("%d requests", n)
+					}
+					s.noViolations(t)
+				})
+			})
+		}
+	}
+}
+
+// Without repetition, what became of a lost request is read back.
+func TestALostAnswerIsReadBack(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault vpptest.Kind
+		sent  int
+	}{
+		"carried out":     {vpptest.Lose, 1},
+		"not carried out": {vpptest.HTML, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil, func(o *vpp.Options) { o.Retry = vpp.Retry{Tries: 1} })
+				s.stock(1)
+				s.srv.Fail(vpptest.Fault{Kind: tc.fault, Path: associatePath})
+				op := s.associate(t, 1, 2)
+				if r := op.Result(); len(r.Outcomes.With(vpp.StatusUncertain)) != 2 || r.Outcomes[0].Err == nil {
+					t.Error(told(r))
+				}
+				if p := op.Progress(); p.Uncertain != 2 {
+					t.Errorf("%+v", p)
+				}
+				if r := wait(t, op, nil); !r.Done() || s.srv.Count("POST", associatePath) != tc.sent {
+					t.Errorf("%s%d requests", told(r), s.srv.Count("POST", associatePath))
+				}
+			})
+		})
+	}
+}
+
+func TestUsersWhoExist(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.people(1)
+		op, err := s.client.CreateUsers(t.Context(), []vpp.UserRequest{{ClientUserID: "u-1"}, {ClientUserID: "u-2"}})
+		r := wait(t, op, err)
+		if failed := r.Failed(); len(failed) != 1 || !errors.Is(failed[0].Err, vpp.ErrUserExists) {
+			t.Error(told(r))
+		}
+	})
+}
+
+func TestErrorsMeanThatNothingWasQueued(t *testing.T) {
+	for name, tc := range map[string]struct {
+		break_ func(s *site)
+		is     error
+	}{
+		"revoked token":      {func(s *site) { s.RevokeTokens() }, vpp.ErrTokenRevoked},
+		"another has it":     {func(s *site) { s.ClaimByOther("c0ffee", "Other", "x") }, vpp.ErrClaimedByOther},
+		"down":               {func(s *site) { s.srv.Fail(vpptest.Fault{Kind: vpptest.Busy, Path: associatePath, Count: 9}) }, vpp.ErrMaintenance},
+		"managed by Apple":   {func(s *site) { s.SetManagedByApple(true) }, nil},
+		"no configuration":   {func(s *site) { s.srv.Fail(vpptest.Fault{Kind: vpptest.HTML, Path: configPath, Count: 9}) }, vpp.ErrServer},
+		"only what is wrong": {func(s *site) { s.Refund("1000000001", "", 10); s.srv.Fail(refusal(9602)) }, vpp.ErrInvalidRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil, nil)
+				s.stock(1)
+				tc.break_(s)
+				if name == "another has it" {
+					_ = s.ask(t)
+				}
+				op, err := s.client.Associate(t.Context(), keys(1), vpp.Devices(serials(1)...))
+				if err == nil || op != nil || tc.is != nil && !errors.Is(err, tc.is) {
+					t.Errorf("%v, %v", op, err)
+				}
+				if len(s.Events()) != 0 {
+					t.Error("something was queued")
+				}
+				s.noViolations(t)
+			})
+		})
+	}
+}
+
+// refusal is a fault for the next association.
+func refusal(number int) vpptest.Fault {
+	fault := vpptest.ErrorFault(number)
+	fault.Path = associatePath
+	return fault
+}
+
+func TestSeveralReasonsAreAllTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.Buy(vpptest.Asset{AdamID: "1000000001", ProductType: vpptest.Book, Total: 10})
+		_, err := s.client.Associate(t.Context(), keys(1), vpp.Targets{ClientUserIDs: []string{"nobody"}, SerialNumbers: serials(1)})
+		if !errors.Is(err, vpp.ErrUserNotFound) || !errors.Is(err, vpp.ErrNotDeviceAssignable) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWhatCannotBeSentAnyMoreIsAnOutcome(t *testing.T) {
+	for name, tc := range map[string]struct {
+		after func(s *site, cancel func())
+		is    error
+	}{
+		"another claims it": {func(s *site, _ func()) { s.ClaimByOther("c0ffee", "Other", "x") }, vpp.ErrClaimedByOther},
+		"the token ends":    {func(s *site, _ func()) { s.RevokeTokens() }, vpp.ErrTokenRevoked},
+		"the caller goes":   {func(_ *site, cancel func()) { cancel() }, context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil, func(o *vpp.Options) { o.Retry = vpp.Retry{Tries: 1} })
+				s.srv.SetLimit("maxRequestPerSecond", 1)
+				s.srv.SetLimit("maxSerialNumbers", 1)
+				s.stock(1)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				time.AfterFunc(2500*time.Millisecond, func() { tc.after(s, cancel) })
+				op, err := s.client.Associate(ctx, keys(1), vpp.Devices(serials(8)...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := op.Result()
+				left := r.Outcomes.With(vpp.StatusNotSent)
+				if len(left) < 4 || len(left) > 7 || !errors.Is(left[0].Err, tc.is) || len(r.Pending()) == 0 {
+					t.Error(told(r))
+				}
+				if got := len(s.Assignments()); got != 8-len(left) {
+					t.Errorf("%d assignments", got)
+				}
+				if p := op.Progress(); p.NotSent != len(left) {
+					t.Errorf("%+v", p)
+				}
+				s.noViolations(t)
+			})
+		})
+	}
+}
+
+func TestAnAnswerOfAnotherLocationStopsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *vpp.Options) { o.UID = "999" })
+		s.stock(1)
+		op := s.associate(t, 1, 1)
+		if o := op.Result().Outcomes[0]; o.Status != vpp.StatusUncertain || !errors.Is(o.Err, vpp.ErrOtherLocation) {
+			t.Errorf("%v %v", o, o.Err)
+		}
+		if _, err := s.client.Associate(t.Context(), keys(1), vpp.Devices("X")); !errors.Is(err, vpp.ErrOtherLocation) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSubscriptionAdmins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.srv.SetLimit("maxSubscriptionClientUserIds", 2)
+		ids, people := s.subscriptions(t.Context(), 2), s.people(3)
+		r, err := s.client.AddSubscriptionAdmins(t.Context(), ids, people)
+		if err != nil || !r.Done() || len(r.Outcomes) != 6 {
+			t.Fatal(r, err)
+		}
+		s.srv.Fail(vpptest.Fault{Kind: vpptest.Lose, Path: "/mdm/v2/subscriptions/admins/remove"})
+		r, err = s.client.RemoveSubscriptionAdmins(t.Context(), ids, people)
+		if err != nil || !r.Done() {
+			t.Errorf("%v %v", told(r), err)
+		}
+		if r, err := s.client.RemoveSubscriptionAdmins(t.Context(), ids, people); r != nil || !errors.Is(err, vpp.ErrNoSubscription) {
+			t.Errorf("%v, %v", r, err)
+		}
+		s.noViolations(t)
+	})
+}
+
+func TestDeferredDisassociationIsDoneWhenItIsTakenDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		ids, people := s.subscriptions(t.Context(), 1), s.people(2)
+		op, err := s.client.AssociateSubscriptions(t.Context(), ids, people, true)
+		wait(t, op, err)
+		s.NextEvents(vpptest.ForgetRun)
+		op, err = s.client.DisassociateSubscriptions(t.Context(), ids, people, true)
+		start := time.Now()
+		if r := wait(t, op, err); !r.Done() || time.Since(start) > time.Minute {
+			t.Errorf("%s after %v", told(r), time.Since(start))
+		}
+		r, err := op.Verify(t.Context())
+		if err != nil || !r.Done() {
+			t.Errorf("%v %v", r, err)
+		}
+	})
+}
+
+func TestOutcomesSayWhy(t *testing.T) {
+	r := &vpp.Result{Outcomes: vpp.Outcomes{
+		{ClientUserID: "u", Status: vpp.StatusDone}, {SerialNumber: "D", Status: vpp.StatusPending},
+		{SerialNumber: "D", Status: vpp.StatusFailed, Err: &vpp.Error{Op: "x", Number: 9709, Err: vpp.ErrNotEnoughLicenses}},
+		{SerialNumber: "E", Status: vpp.StatusFailed, Err: &vpp.Error{Op: "x", Number: 9709, Err: vpp.ErrNotEnoughLicenses}},
+	}}
+	err := r.Err()
+	undone, ok := errors.AsType[*vpp.UndoneError](err)
+	if !ok || undone.Undone != 3 || undone.Total != 4 || len(undone.Reasons) != 2 || !errors.Is(err, vpp.ErrNotEnoughLicenses) {
+		t.Errorf("%+v", err)
+	}
+	if got := err.Error(); got != "3 of 4 not done: pending (and 1 more reasons)" {
+		t.Error(got)
+	}
+	if got := r.Outcomes.Targets(); len(got.ClientUserIDs) != 1 || strings.Join(got.SerialNumbers, "") != "DE" {
+		t.Errorf("%+v", got)
+	}
+}
