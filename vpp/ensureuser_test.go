@@ -69,12 +69,13 @@ func TestEnsureUser(t *testing.T) {
 		meanwhile map[string]func(*site) // before the first request to that path is sent
 		id        string                 // of the user that comes of it
 		status    vpp.UserStatus
+		email     string // checked if set
 		calls     []string
 		is        error
 	}{
 		"who is there": {want: plain, before: has("u-1", ""),
 			id: "u-1", status: vpp.UserRegistered, calls: []string{byID}},
-		"who is new": {want: plain,
+		"who is new": {want: plain, email: "pat@personal.example",
 			id: "u-1", status: vpp.UserRegistered, calls: []string{byID, create, byID}},
 		"who was retired": {want: plain, before: func(s *site) {
 			s.CreateUserByOther("u-1", "", patAccount)
@@ -89,7 +90,7 @@ func TestEnsureUser(t *testing.T) {
 			id: "u-9", status: vpp.UserAssociated, calls: []string{byAccount, byAccount}},
 		"with an account, who is new": {want: pat,
 			id: "u-1", status: vpp.UserAssociated, calls: []string{byAccount, byID, create, byID}},
-		"with an account, who had none": {want: pat, before: has("u-1", ""),
+		"with an account, who had none": {want: pat, before: func(s *site) { s.CreateUserByOther("u-1", "first@example.test", "") }, email: "first@example.test",
 			id: "u-1", status: vpp.UserAssociated, calls: []string{byAccount, byID, update, byID}},
 		"with an account, who had another one": {want: pat, before: has("u-1", "pat2@example.test"),
 			id: "u-1", status: vpp.UserAssociated, calls: []string{byAccount, byID, update, byID}},
@@ -142,7 +143,7 @@ func TestEnsureUser(t *testing.T) {
 				if !errors.Is(err, tc.is) || (user == nil) != (err != nil) {
 					t.Fatalf("%+v, %v", user, err)
 				}
-				if user != nil && (user.ClientUserID != tc.id || user.Status != tc.status) {
+				if user != nil && (user.ClientUserID != tc.id || user.Status != tc.status || tc.email != "" && user.Email != tc.email) {
 					t.Errorf("%+v", user)
 				}
 				if diff := cmp.Diff(tc.calls, s.calls()); diff != "" {
@@ -164,16 +165,18 @@ func TestEnsureUserWhereTheFilterIsIgnored(t *testing.T) {
 		"no other user":      nil,
 		"the user alone":     {"u-1"},
 		"who has no account": {"u-6"},
+		"the user, without":  {"u-1 without an account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSite(t, nil, nil)
 				for _, id := range others {
 					account := id + "@example.test"
-					switch id {
+					id, without, _ := strings.Cut(id, " ")
+					switch id + without {
 					case "u-1":
 						account = patAccount
-					case "u-6":
+					case "u-6", "u-1without an account":
 						account = ""
 					}
 					s.CreateUserByOther(id, "", account)
@@ -196,6 +199,34 @@ func TestEnsureUserWhereTheFilterIsIgnored(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nor are retired users, or users with another ID, where other filters are ignored.
+func TestEnsureUserWhereNoFilterCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.CreateUserByOther("u-0", "", "")
+		s.CreateUserByOther("u-1", "", patAccount)
+		s.RetireUserByOther("u-1")
+		s.CreateUserByOther("u-2", "", patAccount)
+		s.RetireUserByOther("u-2")
+		client := s.newClient(t, s.through(func(r *http.Request) {
+			q := r.URL.Query()
+			q.Del("activeOnly")
+			q.Del("clientUserId")
+			r.URL.RawQuery = q.Encode()
+		}))
+		for range 2 {
+			user, err := client.EnsureUser(t.Context(), vpp.UserRequest{ClientUserID: "u-1", ManagedAppleAccount: patAccount})
+			if err != nil || user.ClientUserID != "u-1" || user.Status != vpp.UserAssociated {
+				t.Errorf("%+v, %v", user, err)
+			}
+		}
+		user, err := client.EnsureUser(t.Context(), vpp.UserRequest{ClientUserID: "u-2"})
+		if err != nil || user.ClientUserID != "u-2" || user.Status != vpp.UserRegistered {
+			t.Errorf("%+v, %v", user, err)
+		}
+	})
 }
 
 // What was just created may take a moment to show.

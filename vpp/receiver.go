@@ -23,9 +23,10 @@ type ReceiverOptions struct {
 	Tokens func(context.Context) ([]Secret, error)
 
 	// Handle is told of every notification but the tests, once each, and of several at the same
-	// time. Unknown types come too: return nil for those. Return nil when what it tells is safely
-	// kept; Apple forgets it then. After an error, which is answered with 500, Apple delivers it
-	// again, in all three times within one to five minutes, and then never more.
+	// time; it may keep them, but not change them. Unknown types come too: return nil for those.
+	// Return nil when what it tells is safely kept; Apple forgets it then. After an error, which is
+	// answered with 500, Apple delivers it again, in all three times within one to five minutes, and
+	// then never more.
 	//
 	// ctx ends with the request and after Timeout; Handle should not outlast it. Without Handle,
 	// notifications only end the waiting of operations.
@@ -216,9 +217,7 @@ func (r *Receiver) take(ctx context.Context, n *Notification) verdict {
 	}
 	done := false
 	defer func() { r.end(entry, done) }() // also after a panic
-	if !entry.told {
-		r.client.Notice(n)
-	}
+	r.client.Notice(n)
 	if r.opts.Handle != nil {
 		if err := r.opts.Handle(ctx, n); err != nil {
 			return verdict{http.StatusInternalServerError, (*ReceiverStats).failed, err}

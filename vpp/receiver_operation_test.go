@@ -131,8 +131,8 @@ func TestNotificationsThatAreHandedOn(t *testing.T) {
 	})
 }
 
-// An operation is told once, however often Handle fails.
-func TestOperationsAreToldBeforeHandleSucceeds(t *testing.T) {
+// An operation goes on although Handle fails.
+func TestOperationsGoOnAlthoughHandleFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := hooked(t, &vpptest.Options{EventDelay: time.Second}, func(o *vpp.ReceiverOptions) {
 			o.Handle = func(context.Context, *vpp.Notification) error { return errors.New("away") }

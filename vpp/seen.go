@@ -13,8 +13,7 @@ type seen struct {
 
 // seenEntry is a notification that has come.
 type seenEntry struct {
-	told    bool          // operations that wait know of it
-	handled bool          //
+	handled bool
 	ended   chan struct{} // closed when the handling under way ends; nil if there is none
 }
 
@@ -82,5 +81,5 @@ func (r *Receiver) end(e *seenEntry, handled bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	close(e.ended)
-	e.told, e.handled, e.ended = true, handled, nil
+	e.handled, e.ended = handled, nil
 }

@@ -218,3 +218,24 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 	}
 	s.noViolations(t)
 }
+
+// Another server may claim the location while this one looks who has.
+func TestSubscribeWhileAnotherServerClaims(t *testing.T) {
+	s := newSite(t, nil, nil)
+	s.srv.DeliverTo(s.newReceiver(t, nil))
+	var client *vpp.Client
+	client = s.newClient(t, func(o *vpp.Options) {
+		o.OnState = func(state vpp.State) {
+			if state.Kind == vpp.StateOK { // after it has looked
+				s.ClaimByOther("c0ffee", "Old MDM", "x")
+				_, _ = client.ClientConfig(t.Context())
+			}
+		}
+	})
+	if _, err := client.Subscribe(t.Context(), hookURL, hookToken); !errors.Is(err, vpp.ErrClaimedByOther) {
+		t.Error(err)
+	}
+	if n := s.srv.Count("POST", "/mdm/v2/client/config"); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
