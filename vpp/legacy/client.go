@@ -180,11 +180,7 @@ func (c *Client) call(ctx context.Context, r request, v answer) error {
 	if err := decodeAnswer(r.op, resp, v); err != nil {
 		return redacted(err, token, r.secret)
 	}
-	said := v.common()
-	if said.Status != 0 && !v.partial() {
-		return incomplete(r.op, fmt.Sprintf("its status is %d, without an error number", said.Status))
-	}
-	if err := c.account.note(said, era); err != nil {
+	if err := c.account.note(v.common(), era); err != nil {
 		c.token.Drop(token) // until the right one is back where tokens come from
 		return fmt.Errorf("%s: %w", r.op, err)
 	}

@@ -178,20 +178,22 @@ func (c *Client) readConfig(ctx context.Context, last *publishedConfig) (*publis
 	return next, nil
 }
 
+type serviceConfigAnswer struct {
+	Status count `json:"status"`
+	ServiceConfig
+}
+
+func (a *serviceConfigAnswer) common() envelope { return envelope{Status: a.Status} }
+func (a *serviceConfigAnswer) partial() bool    { return false }
+
 func (c *Client) askConfig(ctx context.Context) (*ServiceConfig, error) {
 	resp, err := c.do(ctx, c.engine, rest.Request{Op: opConfig, Path: rest.Path{serviceConfig}, Body: []byte("{}")})
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Status count `json:"status"`
-		ServiceConfig
-	}
-	if err := decodeAnswer(opConfig, resp, &answer); err != nil {
+	answer := new(serviceConfigAnswer)
+	if err := decodeAnswer(opConfig, resp, answer); err != nil {
 		return nil, err
-	}
-	if answer.Status != 0 {
-		return nil, incomplete(opConfig, "its status is no success, without an error number")
 	}
 	config := &answer.ServiceConfig
 	config.MaxBatchAssociate = cmp.Or(max(config.MaxBatchAssociate, 0), defaultBatch)

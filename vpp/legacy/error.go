@@ -148,15 +148,24 @@ func refusal(op string, resp *rest.Response) *vpp.Error {
 	return e
 }
 
-// decodeAnswer decodes the body of a success into v and gives its memory back.
-func decodeAnswer(op string, resp *rest.Response, v any) error {
+// decodeAnswer decodes the body of a success into v and gives its memory back. What turns out to be
+// none is an Error.
+func decodeAnswer(op string, resp *rest.Response, v answer) error {
 	if err := lenient.Decode(resp.Body, v, tolerant); err != nil {
-		e := answerError(op, resp)
-		e.Err = fmt.Errorf("%w: %w", vpp.ErrUnexpectedAnswer, err)
-		return e
+		return misunderstood(op, resp, err)
+	}
+	if status := v.common().Status; status != 0 && !v.partial() {
+		return misunderstood(op, resp, fmt.Errorf("its status is %d, without an error number", status))
 	}
 	resp.Release() // decoding copies what it keeps
 	return nil
+}
+
+// misunderstood makes the Error for a success whose body cannot be read.
+func misunderstood(op string, resp *rest.Response, cause error) *vpp.Error {
+	e := answerError(op, resp)
+	e.Err = fmt.Errorf("%w: %w", vpp.ErrUnexpectedAnswer, cause)
+	return e
 }
 
 // incomplete makes the Error for a success that lacks what the call was made for.

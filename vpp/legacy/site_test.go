@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/legacy"
@@ -16,7 +17,6 @@ import (
 
 // own is who the clients of these tests are.
 var own = legacy.MDMInfo{Hostname: "mdm.example.test", GUID: "6d0c1f9e-0000-4000-8000-000000000001"}
-
 
 // site is a simulated location with a client of it.
 type site struct {
@@ -124,4 +124,9 @@ func (s *site) holders(adamID string) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// contextWithin returns a context that ends after d, in time of the bubble, because of cause.
+func contextWithin(t testing.TB, d time.Duration, cause error) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(t.Context(), d, cause)
 }
