@@ -24,7 +24,7 @@ func exampleService() (*apnstest.Server, *apns.Certificate, *apns.Options) {
 		log.Fatal(err)
 	}
 	return srv, certificate, &apns.Options{
-		RootCAs: srv.RootCAs(), DialContext: srv.Dial, LookupNetIP: addresses("17.188.143.1"),
+		RootCAs: srv.RootCAs(), DialContext: srv.Dial, LookupNetIP: srv.LookupNetIP,
 	}
 }
 

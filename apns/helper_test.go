@@ -50,7 +50,7 @@ func newClientWith(t testing.TB, srv *apnstest.Server, certificates apns.Certifi
 		o.DialContext = srv.Dial
 	}
 	if o.LookupNetIP == nil {
-		o.LookupNetIP = addresses("17.0.0.1")
+		o.LookupNetIP = srv.LookupNetIP
 	}
 	client, err := apns.New(certificates, &o)
 	if err != nil {

@@ -53,7 +53,7 @@ func TestOptionsAreChecked(t *testing.T) {
 func TestOptionsAreCopied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := anyToken(t)
-		opts := &apns.Options{RootCAs: srv.RootCAs(), DialContext: srv.Dial, LookupNetIP: addresses("17.0.0.1")}
+		opts := &apns.Options{RootCAs: srv.RootCAs(), DialContext: srv.Dial, LookupNetIP: srv.LookupNetIP}
 		client, err := apns.New(issue(t, srv, apnstest.CertOptions{}), opts)
 		if err != nil {
 			t.Fatal(err)

@@ -42,6 +42,8 @@ func (c *conn) isDue(d delayed) {
 	case st == nil:
 	case d.drip:
 		c.dripOne(st)
+	case d.end:
+		c.meetEnd(st, &d.answer)
 	default:
 		c.answerNow(st, &d.answer)
 	}

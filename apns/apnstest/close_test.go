@@ -18,7 +18,11 @@ func TestCloseLeavesNothing(t *testing.T) {
 	for _, memory := range []bool{true, false} {
 		srv := NewServer(&Options{InMemory: memory, Latency: time.Hour})
 		for _, kind := range []Kind{Silence, Stall, Swallow, Late, Drip, SilentConn, LateSettings, HangHandshake, LateHandshake} {
-			srv.Fail(Fault{Kind: kind, Delay: time.Hour})
+			fault := Fault{Kind: kind, Delay: time.Hour}
+			if kind == Silence || kind == Stall {
+				fault.Delay = 0
+			}
+			srv.Fail(fault)
 			if kind == HangHandshake || kind == LateHandshake {
 				hang(t, srv)
 				continue

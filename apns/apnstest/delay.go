@@ -2,12 +2,13 @@ package apnstest
 
 import "time"
 
-// delayed is an answer, or the next piece of one, that waits for its time.
+// delayed is an answer, the next piece of one, or what comes in its place, that waits for its time.
 type delayed struct {
 	due    int64  // nanoseconds since 1970
 	seq    uint64 // order among equals
 	stream uint32
 	drip   bool // a piece of a body that drips
+	end    bool // the fault comes in place of the answer
 	answer answer
 }
 

@@ -14,6 +14,8 @@
 //	// ... the client pushes to srv.URL + "/3/device/" + token ...
 //	srv.Device(token).Received()
 //
+// A client in Go reaches one in memory with [Server.Dial] and [Server.LookupNetIP].
+//
 // What it implements is told in Apple's [Sending notification requests to APNs] and [Handling
 // notification responses from APNs]. Where these are silent, comments on options and methods say what
 // this server does.

@@ -133,7 +133,7 @@ const (
 )
 
 // Fault is one scripted fault: what goes wrong, for which pushes or connections, how often. Delay
-// comes before the answer, except for the kinds that say otherwise.
+// comes before the answer, or before what comes in its place, except for the kinds that say otherwise.
 type Fault struct {
 	Kind Kind
 

@@ -2,6 +2,7 @@ package apnstest
 
 import (
 	"net/http"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -20,12 +21,10 @@ func (c *conn) meet(st *stream, a *answer) {
 	switch f.Kind {
 	case Swallow, Lose:
 		st.lost = true
-	case RefuseStream:
-		c.resetStream(st.id, http2.ErrCodeRefusedStream)
-	case ResetStream:
-		c.resetStream(st.id, http2.ErrCode(f.Code))
-	case GoAwayBefore, GoAwayAfter, GoAwayLost, Reject, Disconnect, ResetConn, Silence, Stall:
-		c.meetEnd(st, a, f)
+	case RefuseStream, ResetStream, GoAwayBefore, GoAwayLost, Reject, Disconnect, ResetConn, Silence, Stall:
+		c.endAfter(f.Delay, st, a)
+	case GoAwayAfter:
+		c.meetEnd(st, a)
 	case Drip:
 		c.answerAfter(0, st, a)
 	default:
@@ -62,10 +61,24 @@ func orElse(n, other int) int {
 	return n
 }
 
-// meetEnd is for the faults that end the connection, now or soon.
-func (c *conn) meetEnd(st *stream, a *answer, f *Fault) {
+// endAfter has the fault happen when delay has passed.
+func (c *conn) endAfter(delay time.Duration, st *stream, a *answer) {
+	if delay <= 0 {
+		c.meetEnd(st, a)
+		return
+	}
+	c.later.add(delay, delayed{stream: st.id, end: true, answer: *a})
+}
+
+// meetEnd is for the faults that end the stream or the connection, now or soon.
+func (c *conn) meetEnd(st *stream, a *answer) {
+	f := a.fault
 	code := http2.ErrCode(f.Code)
 	switch f.Kind {
+	case RefuseStream:
+		c.resetStream(st.id, http2.ErrCodeRefusedStream)
+	case ResetStream:
+		c.resetStream(st.id, code)
 	case GoAwayBefore:
 		c.writeGoAway(st.id-min(st.id, 2), code, f.debug())
 		c.doneEnds = true

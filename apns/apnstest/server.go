@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -85,6 +86,19 @@ func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, erro
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: server.LocalAddr(), Err: err}
 	}
 	return client, nil
+}
+
+// LookupNetIP stands for a DNS server that knows one address for every name: that of the listener, or
+// in memory one of Apple's, which only [Server.Dial] reaches. It fits the field of that name in
+// apns.Options.
+func (s *Server) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.listener == nil {
+		return []netip.Addr{netip.AddrFrom4([4]byte{17, 188, 128, 1})}, nil
+	}
+	return []netip.Addr{netip.MustParseAddrPort(s.Addr).Addr()}, nil
 }
 
 // Close ends all connections and leaves no goroutine behind.

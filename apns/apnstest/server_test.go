@@ -1,8 +1,10 @@
 package apnstest
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"testing"
 	"testing/synctest"
 )
@@ -23,6 +25,40 @@ func TestAcceptedPush(t *testing.T) {
 					t.Errorf("violations: %q", v)
 				}
 			})
+		}
+	}
+}
+
+// A client that dials an address, and so names no host, gets a certificate for that.
+func TestAddressAsHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := start(t, nil)
+		for _, host := range []string{"127.0.0.1", "2620:149::1"} {
+			line, err := srv.Dial(t.Context(), "tcp", net.JoinHostPort(host, "2197"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			config := clientTLS(srv, certificate(t, srv, nil))
+			config.ServerName = host
+			if err := tls.Client(line, config).HandshakeContext(t.Context()); err != nil {
+				t.Errorf("%s: %v", host, err)
+			}
+			line.Close()
+		}
+	})
+}
+
+func TestLookupNetIP(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for memory, want := range map[bool]string{true: "17.188.128.1", false: "127.0.0.1"} {
+		srv := start(t, &Options{InMemory: memory})
+		got, err := srv.LookupNetIP(t.Context(), "ip", "api.push.apple.com")
+		if err != nil || len(got) != 1 || got[0].String() != want {
+			t.Errorf("memory=%v: %v, %v", memory, got, err)
+		}
+		if got, err := srv.LookupNetIP(ended, "ip", "api.push.apple.com"); err == nil {
+			t.Errorf("after the end of the context: %v", got)
 		}
 	}
 }

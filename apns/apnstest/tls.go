@@ -23,8 +23,8 @@ type leaves struct {
 // certificate is a tls.Config.GetCertificate. Clients that name no host have dialled an address.
 func (l *leaves) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	host := hello.ServerName
-	if tcp, ok := hello.Conn.LocalAddr().(*net.TCPAddr); ok && host == "" {
-		host = tcp.IP.String()
+	if host == "" {
+		host, _, _ = net.SplitHostPort(hello.Conn.LocalAddr().String()) // in memory what was dialled
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/applemdm/applemdm/apns"
@@ -37,11 +36,6 @@ func simulated(ctx context.Context, s settings) error {
 		return err
 	}
 	return wake(ctx, s, certificate, pushes, &apns.Options{
-		RootCAs: apple.RootCAs(), DialContext: apple.Dial, LookupNetIP: anyAddress,
+		RootCAs: apple.RootCAs(), DialContext: apple.Dial, LookupNetIP: apple.LookupNetIP,
 	})
-}
-
-// anyAddress stands for a DNS server: the simulator answers whatever address is dialled.
-func anyAddress(context.Context, string, string) ([]netip.Addr, error) {
-	return []netip.Addr{netip.IPv4Unspecified()}, nil
 }

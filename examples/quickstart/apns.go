@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -34,7 +33,7 @@ func pushing(ctx context.Context, stage *stage, serials []string) error {
 		return err
 	}
 	client, err := apns.New(certificate, &apns.Options{
-		RootCAs: apple.RootCAs(), DialContext: apple.Dial, LookupNetIP: anyAddress,
+		RootCAs: apple.RootCAs(), DialContext: apple.Dial, LookupNetIP: apple.LookupNetIP,
 	})
 	if err != nil {
 		return err
@@ -115,9 +114,4 @@ func pushToAll(ctx context.Context, stage *stage, client *apns.Client, targets [
 		}
 	}
 	return outcome
-}
-
-// anyAddress stands for a DNS server: the simulator answers whatever address is dialled.
-func anyAddress(context.Context, string, string) ([]netip.Addr, error) {
-	return []netip.Addr{netip.IPv4Unspecified()}, nil
 }
