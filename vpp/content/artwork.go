@@ -31,9 +31,6 @@ type Artwork struct {
 	Unknown vpp.Unknown `json:",embed"`
 }
 
-// IsZero reports whether there is no picture, as with many custom apps.
-func (a Artwork) IsZero() bool { return a.TemplateURL == "" && a.Width == 0 && len(a.Unknown) == 0 }
-
 // URL returns where the picture is to be had in a size, given in pixels, and a format such as "png",
 // "jpg" or "webp". A size beyond the largest there is becomes that, in proportion. The picture is
 // public: get it without any credential. Without a picture it is "".

@@ -76,8 +76,9 @@ type Options struct {
 	// have. Each costs further requests, and only then. By default there are none.
 	Fallbacks []string
 
-	// Language is the tag of the language to answer in, one of [StorefrontAttributes.SupportedLanguageTags].
-	// The default is the storefront's; for a Lookup it is "en".
+	// Language is the tag of the language to answer in, one of the first storefront's
+	// [StorefrontAttributes.SupportedLanguageTags]. The default, and what the Fallbacks answer in, is
+	// that of the storefront; for a Lookup it is "en".
 	Language string
 }
 
@@ -162,7 +163,7 @@ func New(developer DeveloperTokenSource, tokens vpp.TokenSource, opts *Options) 
 	if err != nil {
 		return nil, err
 	}
-	c.education, err = o.newEngine(cmp.Or(o.BaseURL, EducationBaseURL))
+	c.education, err = o.newEngine(EducationBaseURL)
 	return c, err
 }
 

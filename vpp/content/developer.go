@@ -85,7 +85,7 @@ func signWith(key *ecdsa.PrivateKey) func(*jwt.Token) (string, error) {
 
 // DeveloperToken makes a new token. It does no I/O.
 func (k *DeveloperKey) DeveloperToken(context.Context) (*DeveloperToken, error) {
-	if k.sign == nil {
+	if k == nil || k.sign == nil {
 		return nil, &vpp.InputError{Field: "DeveloperKey", Rule: "was not made by ParseDeveloperKey"}
 	}
 	now := time.Now()

@@ -144,7 +144,11 @@ func refusal(op string, resp *rest.Response, owned bool) *Error {
 		e.Reasons = said.Errors
 	}
 	if off := clockOff(resp.Header.Get("Date"), time.Now()); off != 0 && e.Err == ErrDeveloperToken {
-		e.Err = fmt.Errorf("%w: the clock of this machine is %v off Apple's", e.Err, off)
+		where := "ahead of"
+		if off < 0 {
+			where = "behind"
+		}
+		e.Err = fmt.Errorf("%w: the clock of this machine is %v %s Apple's", e.Err, off.Abs(), where)
 	}
 	return e
 }

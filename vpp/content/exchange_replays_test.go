@@ -133,7 +133,7 @@ func search(q content.SearchQuery) func(context.Context, *wire) (any, error) {
 
 func purchases(ids content.ProductIDs, q content.Query) func(context.Context, *wire) (any, error) {
 	return func(ctx context.Context, w *wire) (any, error) {
-		return exchange.Value(w.client.OwnedPurchases(ctx, ids, q))
+		return exchange.Value(w.client.Purchases(ctx, ids, q))
 	}
 }
 

@@ -44,8 +44,8 @@ func find[T any, K comparable](ctx context.Context, c *Client, s source[T, K], q
 	}
 	found := make(map[K]T, len(wanted))
 	missing := wanted
-	for _, country := range countries {
-		if err := findIn(ctx, c, s, query, country, missing, found); err != nil {
+	for n, country := range countries {
+		if err := findIn(ctx, c, s, inStorefront(query, n), country, missing, found); err != nil {
 			return nil, interrupted(ctx, s.op, rest.Path{s.path}, err)
 		}
 		missing = slices.DeleteFunc(slices.Clone(missing), func(id K) bool { _, ok := found[id]; return ok })
@@ -131,15 +131,26 @@ func unique[ID ~string](field string, ids []ID) ([]ID, error) {
 	return each, nil
 }
 
+// inStorefront returns the parameters for a storefront by its place: the fallbacks answer in languages
+// of their own, and refuse others.
+func inStorefront(query url.Values, place int) url.Values {
+	if place == 0 {
+		return query
+	}
+	own := maps.Clone(query)
+	own.Del("l")
+	return own
+}
+
 // inEach calls ask for one storefront after the other until one has what is asked for.
-func inEach[T any](ctx context.Context, c *Client, op, kind, storefront string, ask func(country string) (T, error)) (T, error) {
+func inEach[T any](ctx context.Context, c *Client, op, kind, storefront string, query url.Values, ask func(country string, query url.Values) (T, error)) (T, error) {
 	var none T
 	countries, err := c.home.countries(ctx, storefront)
 	if err != nil {
 		return none, ownError(ctx, op, rest.Path{kind}, err)
 	}
-	for _, country := range countries {
-		found, askErr := ask(country)
+	for n, country := range countries {
+		found, askErr := ask(country, inStorefront(query, n))
 		if !errors.Is(askErr, ErrNotFound) {
 			return found, askErr
 		}
@@ -153,7 +164,7 @@ func findOne[T any, ID ~string](ctx context.Context, c *Client, s source[T, ID],
 	if _, err := unique("id", []ID{id}); err != nil {
 		return nil, err
 	}
-	return inEach(ctx, c, s.op, s.path, storefront, func(country string) (*T, error) {
+	return inEach(ctx, c, s.op, s.path, storefront, query, func(country string, query url.Values) (*T, error) {
 		items, err := read[T](ctx, c, request{op: s.op, path: rest.Path{"catalog", country, s.path, string(id)}, query: query})
 		switch {
 		case err != nil:

@@ -101,7 +101,7 @@ func (c *Client) genresOf(ctx context.Context, op, kind string, id vpp.AdamID, q
 	if _, err := unique("id", []vpp.AdamID{id}); err != nil {
 		return nil, err
 	}
-	return inEach(ctx, c, op, kind, storefront, func(country string) ([]Genre, error) {
+	return inEach(ctx, c, op, kind, storefront, query, func(country string, query url.Values) ([]Genre, error) {
 		genres, err := read[Genre](ctx, c, request{op: op, path: rest.Path{"catalog", country, kind, string(id), "genres"}, query: query})
 		for i := range genres {
 			genres[i].Storefront = country

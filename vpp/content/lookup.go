@@ -71,8 +71,10 @@ func NewLookup(tokens vpp.TokenSource, opts *Options) (*Lookup, error) {
 	o.BaseURL = cmp.Or(o.BaseURL, LookupBaseURL)
 	l := &Lookup{opts: o, tokens: holdTokens(tokens), engines: map[string]*rest.Engine{}}
 	l.home = newHomeReader(&l.opts)
-	_, err = l.engineFor(o.BaseURL)
-	return l, err
+	if _, err = l.engineFor(o.BaseURL); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 const opLookup = "look up apps and books"

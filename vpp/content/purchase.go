@@ -24,11 +24,11 @@ type Purchases struct {
 // maxPurchases is how many identifiers one request carries. Apple names no limit.
 const maxPurchases = 100
 
-// OwnedPurchases reads what the storefront says of apps, books and subscriptions that the location
+// Purchases reads what the storefront says of apps, books and subscriptions that the location
 // owns: one request for every 100 of them. Subscriptions are to be had in no other way.
 //
 // https://developer.apple.com/documentation/devicemanagement/apps-and-books-metadata-for-organizations
-func (c *Client) OwnedPurchases(ctx context.Context, ids ProductIDs, q Query) (*Purchases, error) {
+func (c *Client) Purchases(ctx context.Context, ids ProductIDs, q Query) (*Purchases, error) {
 	s := source[product, productKey]{
 		op: "read owned purchases", path: "stoken-authenticated-purchases", most: maxPurchases, owned: true,
 		ids: setProductIDs, key: (*product).key,

@@ -1,7 +1,13 @@
 package content_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -19,7 +25,22 @@ type site struct {
 
 	mu     sync.Mutex
 	reads  int // of the content token
-	signed int // developer tokens
+	signed []*content.DeveloperToken
+	logs   bytes.Buffer
+	traces []vpp.Attempt
+}
+
+// Write takes the log in.
+func (s *site) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.logs.Write(p)
+}
+
+func (s *site) trace(a vpp.Attempt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.traces = append(s.traces, a)
 }
 
 // Token is where the clients get the content token: always the newest.
@@ -32,15 +53,16 @@ func (s *site) Token(context.Context) (*vpp.Token, error) {
 
 // DeveloperToken is where the client gets the developer token: always by the newest key.
 func (s *site) DeveloperToken(ctx context.Context) (*content.DeveloperToken, error) {
-	s.mu.Lock()
-	s.signed++
-	s.mu.Unlock()
 	k := s.srv.DeveloperKey()
 	key, err := content.ParseDeveloperKey(k.TeamID, k.KeyID, k.P8)
 	if err != nil {
 		return nil, err
 	}
-	return key.DeveloperToken(ctx)
+	token, err := key.DeveloperToken(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signed = append(s.signed, token)
+	return token, err
 }
 
 // newSite describes apps and books, of which the location owns some.
@@ -68,11 +90,14 @@ func newSite(t testing.TB, opts *vpptest.Options, change func(*content.Options))
 // clients returns further clients.
 func (s *site) clients(t testing.TB, change func(*content.Options)) (*content.Client, *content.Lookup) {
 	t.Helper()
-	location, err := vpp.New(s, &vpp.Options{HTTPClient: s.srv.Client(), BaseURL: s.srv.URL + "/mdm/v2"})
+	logger := slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	location, err := vpp.New(s, &vpp.Options{HTTPClient: s.srv.Client(), BaseURL: s.srv.URL + "/mdm/v2", Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := &content.Options{HTTPClient: s.srv.Client(), BaseURL: s.srv.URL + "/v1", Location: location}
+	opts := &content.Options{
+		HTTPClient: s.srv.Client(), BaseURL: s.srv.URL + "/v1", Location: location, Logger: logger, Trace: s.trace,
+	}
 	if change != nil {
 		change(opts)
 	}
@@ -94,4 +119,45 @@ func (s *site) wantNoViolations(t testing.TB) {
 	for _, v := range s.srv.Violations() {
 		t.Error(v)
 	}
+}
+
+// received returns the requests whose path has a part.
+func (s *site) received(part string) []vpptest.Request {
+	return slices.DeleteFunc(s.srv.Received(), func(r vpptest.Request) bool { return !strings.Contains(r.Path, part) })
+}
+
+// hides fails the test if a credential is in the log, in a trace or in one of the values.
+func (s *site) hides(t testing.TB, values ...any) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	file := strings.TrimSpace(string(s.loc.Token()))
+	inside, err := base64.StdEncoding.DecodeString(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := []string{file, string(inside)}
+	for _, token := range s.signed {
+		secrets = append(secrets, string(token.Reveal()), strings.Split(string(token.Reveal()), ".")[2])
+	}
+	texts := []string{s.logs.String(), fmt.Sprintf("%+v %#v", s.traces, s.traces)}
+	for _, v := range values {
+		texts = append(texts, everyForm(v))
+	}
+	for _, text := range texts {
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Errorf("a secret is in: %s", text)
+			}
+		}
+	}
+}
+
+// everyForm prints v in all the ways that log lines do.
+func everyForm(v any) string {
+	text := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q\n%x\n", v, v, v, v, v, v)
+	if e, ok := v.(*content.Error); ok {
+		text += fmt.Sprintf("%+v\n%#v\n%s", *e, *e, e.Body)
+	}
+	return text
 }
