@@ -544,14 +544,14 @@ func TestLoginAnswersThatAreNoSession(t *testing.T) {
 		body   string
 	}{
 		"empty body":       {200, ""},
-		"HTML":             {200, "<html>auth_session_token 4711O1O</html>"},
-		"cut off":          {200, `{"auth_session_token":"4711O1O`},
+		"HTML":             {200, "<html>auth_session_token 4711081547110815O1O</html>"},
+		"cut off":          {200, `{"auth_session_token":"4711081547110815O1O`},
 		"empty session":    {200, `{"auth_session_token":""}`},
-		"no session":       {200, `{"session":"4711O1O"}`},
-		"a number":         {200, `{"auth_session_token":4711}`},
-		"another success":  {201, `{"auth_session_token":"4711O1O"}`},
-		"a list":           {200, `["4711O1O"]`},
-		"trailing garbage": {200, `{"auth_session_token":"4711O1O"}4711O1O`},
+		"no session":       {200, `{"session":"4711081547110815O1O"}`},
+		"a number":         {200, `{"auth_session_token":4711081547110815}`},
+		"another success":  {201, `{"auth_session_token":"4711081547110815O1O"}`},
+		"a list":           {200, `["4711081547110815O1O"]`},
+		"trailing garbage": {200, `{"auth_session_token":"4711081547110815O1O"}4711081547110815O1O`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -564,7 +564,7 @@ func TestLoginAnswersThatAreNoSession(t *testing.T) {
 				if o.logins() != 1 || o.Count("", "/account") != 0 {
 					t.Errorf("%d logins, %d further requests", o.logins(), o.Count("", "/account"))
 				}
-				o.hides(t, append(o.secrets(), "4711"), err)
+				o.hides(t, append(o.secrets(), "4711081547110815"), err)
 				o.account(t)
 			})
 		})
