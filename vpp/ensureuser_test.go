@@ -178,6 +178,8 @@ func TestEnsureUserWhereTheFilterIsIgnored(t *testing.T) {
 						account = patAccount
 					case "u-6", "u-1without an account":
 						account = ""
+					case "u-1with another account":
+						account = "pat2@example.test"
 					}
 					s.CreateUserByOther(id, "", account)
 				}
@@ -201,7 +203,26 @@ func TestEnsureUserWhereTheFilterIsIgnored(t *testing.T) {
 	}
 }
 
-// Nor are retired users, or users with another ID, where other filters are ignored.
+// Retired users are not taken, also where they come although active ones were asked for.
+func TestEnsureUserPassesOverTheRetired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.CreateUserByOther("u-8", "", patAccount)
+		s.RetireUserByOther("u-8")
+		s.CreateUserByOther("u-9", "", patAccount)
+		client := s.newClient(t, s.through(func(r *http.Request) {
+			q := r.URL.Query()
+			q.Del("activeOnly")
+			r.URL.RawQuery = q.Encode()
+		}))
+		user, err := client.EnsureUser(t.Context(), vpp.UserRequest{ClientUserID: "u-1", ManagedAppleAccount: patAccount})
+		if err != nil || user.ClientUserID != "u-9" {
+			t.Errorf("%+v, %v", user, err)
+		}
+	})
+}
+
+// Nor are users with another ID, where no filter counts.
 func TestEnsureUserWhereNoFilterCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, nil, nil)
