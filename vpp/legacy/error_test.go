@@ -175,7 +175,7 @@ func TestManyInternalErrors(t *testing.T) {
 
 // While Apple sheds load, nobody comes back early.
 func TestRetryAfterHoldsAllCalls(t *testing.T) {
-	for name, answer := range map[string]answering{
+	for name, answer := range map[string]*answering{
 		"503, seconds": {status: 503, header: http.Header{"Retry-After": {"120"}}},
 		"503, date":    {status: 503, header: http.Header{"Retry-After": {"Sat, 01 Jan 2000 00:02:00 GMT"}}},
 		"302":          {status: 302, header: http.Header{"Retry-After": {"120"}, "Location": {"http://elsewhere.test/"}}},
@@ -183,7 +183,7 @@ func TestRetryAfterHoldsAllCalls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				server := &answer
+				server := answer
 				c := wireClient(t, server, func(o *legacy.Options) { o.Retry = vpp.Retry{} })
 				for i, want := range []time.Duration{2 * time.Minute, time.Minute} {
 					err := askOf(t, c)
