@@ -159,13 +159,14 @@ func TestEnsureUser(t *testing.T) {
 func TestEnsureUserWhereTheFilterIsIgnored(t *testing.T) {
 	pat := vpp.UserRequest{ClientUserID: "u-1", ManagedAppleAccount: patAccount}
 	for name, others := range map[string][]string{
-		"one other user":     {"u-8"},
-		"several":            {"u-7", "u-8", "u-9"},
-		"and the user":       {"u-7", "u-1"},
-		"no other user":      nil,
-		"the user alone":     {"u-1"},
-		"who has no account": {"u-6"},
-		"the user, without":  {"u-1 without an account"},
+		"one other user":         {"u-8"},
+		"several":                {"u-7", "u-8", "u-9"},
+		"and the user":           {"u-7", "u-1"},
+		"no other user":          nil,
+		"the user alone":         {"u-1"},
+		"who has no account":     {"u-6"},
+		"the user, without":      {"u-1 without an account"},
+		"the user, with another": {"u-1 with another account", "u-7"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
