@@ -71,7 +71,8 @@ type activity struct {
 	fate    Fate
 	stage   int       // of the stages
 	entered time.Time // when the stage began
-	log     []byte    // instead of the one that is made
+	by      *Account
+	log     []byte // instead of the one that is made
 }
 
 // stages are the states of progress. What an activity asks for is done between PROCESSING and
@@ -173,6 +174,8 @@ func (a *activity) end() (status, subStatus string) {
 
 // carryOut does what an activity asks for.
 func (o *Org) carryOut(a *activity, at time.Time) {
+	o.actor = a.by
+	defer func() { o.actor = nil }()
 	serials := a.SerialNumbers
 	switch a.fate {
 	case Break:

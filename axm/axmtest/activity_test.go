@@ -192,7 +192,9 @@ func TestMigration(t *testing.T) {
 		c := start(t, nil)
 		server := c.org.AddServer(axmtest.MDMServer{})
 		c.org.AddDevices(axmtest.Device{SerialNumber: "A", MigrationCapable: true, MigrationStatus: "REQUESTED", MigrationDeadline: time.Now().Add(time.Minute), ServerID: server})
-		status := func() string { return c.one("orgDevices/A").attributes("mdmMigrationStatus", "mdmMigrationDeadlineDateTime") }
+		status := func() string {
+			return c.one("orgDevices/A").attributes("mdmMigrationStatus", "mdmMigrationDeadlineDateTime")
+		}
 		if got := status(); got != `"REQUESTED" "2000-01-01T00:01:00.000Z"` {
 			t.Error(got)
 		}

@@ -85,7 +85,7 @@ func createActivity(c *call) *reply {
 	case kind == ReleaseDevicesActivity && !c.account.may(ReleaseDevices):
 		return forbidden("The role of the API account lacks a permission: " + string(ReleaseDevices) + ".")
 	}
-	a := &activity{Activity: Activity{Type: kind}}
+	a := &activity{Activity: Activity{Type: kind}, by: c.account}
 	for _, read := range []func(*call, *activityBody, activityRule, *activity) *reply{readServer, readDeadline, readSerials} {
 		if rep := read(c, &body, rule, a); rep != nil {
 			return rep

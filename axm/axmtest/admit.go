@@ -28,6 +28,8 @@ func (s *Server) answerAPI(c *call) *reply {
 	if rep := c.checkQuery(); rep != nil {
 		return rep
 	}
+	c.org.actor = c.account
+	defer func() { c.org.actor = nil }()
 	return c.endpoint.run(c)
 }
 

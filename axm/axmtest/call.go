@@ -37,6 +37,9 @@ type call struct {
 	endpoint endpoint
 	views    map[string]view // by kind
 	limit    int
+
+	include       []string       // of blueprints: the relationships that come along
+	includeLimits map[string]int // and how much of each
 }
 
 // reply is what a service answers.

@@ -211,6 +211,7 @@ func (o *Org) ReleaseDevices(serials ...string) {
 func (o *Org) release(d *device, at time.Time, by string) {
 	d.assign("", at, 0)
 	d.Released = at
+	o.forget(orgDevices, d.SerialNumber)
 	d.MigrationStatus, d.MigrationDeadline = "", time.Time{}
 	o.happened(at, "DEVICE_REMOVED_FROM_ORG", deviceSubject(d.SerialNumber), object{
 		{"serialNumber", d.SerialNumber}, {"releaseEntityId", o.id}, {"releaseEntityType", by},

@@ -104,9 +104,9 @@ func timeOrNull(t time.Time) any {
 }
 
 // list is a list that is never null.
-func list(s []string) []string {
+func list[T any](s []T) []T {
 	if s == nil {
-		return []string{}
+		return []T{}
 	}
 	return s
 }

@@ -44,8 +44,19 @@ type OrgOptions struct {
 	Account AccountOptions
 }
 
-// Org is an organisation of a [Server]. All methods are safe for concurrent use.
+// Org is an organisation of a [Server]. All methods are safe for concurrent use. The collections are
+// for organisations that have the Apple Business API; the School API does not tell what is in them.
 type Org struct {
+	Users          *Collection[User]
+	UserGroups     *Collection[UserGroup]
+	OrgUnits       *Collection[OrgUnit]
+	Apps           *Collection[App]
+	Packages       *Collection[Package]
+	MDMDevices     *Collection[MDMDevice]
+	Configurations *Collection[Configuration]
+	Blueprints     *Collection[Blueprint]
+	AuditEvents    *Collection[AuditEvent] // those that this server makes by itself included
+
 	s    *Server
 	id   string
 	kind OrgKind
@@ -58,7 +69,7 @@ type Org struct {
 	servers    table[*mdmServer]
 	activities table[*activity]
 	line       activityLine
-	audit      table[*AuditEvent]
+	actor      *Account // who causes what happens now; nil is nobody
 }
 
 // AddOrg adds an organisation with one API account and nothing else in it.
@@ -69,6 +80,7 @@ func (s *Server) AddOrg(opts OrgOptions) *Org {
 	or(&opts.Name, fmt.Sprint("Organization ", n))
 	o := &Org{s: s, id: uuidOf("org", n), kind: opts.Kind, name: opts.Name}
 	o.line.outcomes = make(map[string]Outcome)
+	o.collect()
 	s.orgs = append(s.orgs, o)
 	o.addAccount(opts.Account, time.Now())
 	return o
@@ -90,4 +102,17 @@ func (o *Org) look(f func(now time.Time)) {
 	now := time.Now()
 	o.settle(now)
 	f(now)
+}
+
+// collect makes the collections.
+func (o *Org) collect() {
+	o.Users = newCollection[User](o)
+	o.UserGroups = newCollection[UserGroup](o)
+	o.OrgUnits = newCollection[OrgUnit](o)
+	o.Apps = newCollection[App](o)
+	o.Packages = newCollection[Package](o)
+	o.MDMDevices = newCollection[MDMDevice](o)
+	o.Configurations = newCollection[Configuration](o)
+	o.Blueprints = newCollection[Blueprint](o)
+	o.AuditEvents = newCollection[AuditEvent](o)
 }

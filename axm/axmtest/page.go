@@ -11,8 +11,9 @@ import (
 )
 
 // page answers with one page of a list. The items come with a number each that only grows, so that
-// a cursor keeps its place while the list changes.
-func page[T any](c *call, items iter.Seq2[int, T], show func(T) object) *reply {
+// a cursor keeps its place while the list changes. With more, further members of the document are
+// made once the page is there.
+func page[T any](c *call, items iter.Seq2[int, T], show func(T) object, more ...func() member) *reply {
 	after, rep := c.cursor()
 	if rep != nil {
 		return rep
@@ -25,7 +26,7 @@ func page[T any](c *call, items iter.Seq2[int, T], show func(T) object) *reply {
 		size = min(size, n)
 	}
 	data := make([]object, 0, min(size, maxLimit))
-	total, last, more := 0, after, false
+	total, last, goesOn := 0, after, false
 	for number, item := range items {
 		total++
 		switch {
@@ -34,7 +35,7 @@ func page[T any](c *call, items iter.Seq2[int, T], show func(T) object) *reply {
 			data = append(data, show(item))
 			last = number
 		default:
-			more = true
+			goesOn = true
 		}
 	}
 	next := ""
@@ -42,14 +43,18 @@ func page[T any](c *call, items iter.Seq2[int, T], show func(T) object) *reply {
 	case c.s.traffic.repeats():
 		next = c.query.Get("cursor")
 		or(&next, c.newCursor(after))
-	case more:
+	case goesOn:
 		next = c.newCursor(last)
 	}
-	return c.pageOf(data, total, next)
+	o := c.pageOf(data, total, next)
+	for _, make := range more {
+		o = append(o, make())
+	}
+	return success(o)
 }
 
 // pageOf puts the page together; next is the cursor of the page that follows, if one does.
-func (c *call) pageOf(data []object, total int, next string) *reply {
+func (c *call) pageOf(data []object, total int, next string) object {
 	style := c.s.opts.Paging
 	links := object{{"self", c.self()}, {"first", c.link(c.baseURL(), "", true)}}
 	paging := object{}
@@ -65,7 +70,7 @@ func (c *call) pageOf(data []object, total int, next string) *reply {
 			paging = append(paging, member{"nextCursor", next})
 		}
 	}
-	return success(object{{"data", data}, {"links", links}, {"meta", object{{"paging", paging}}}})
+	return object{{"data", data}, {"links", links}, {"meta", object{{"paging", paging}}}}
 }
 
 // self is the address of the request.

@@ -12,8 +12,12 @@ const (
 )
 
 // fieldNames is what may be asked for with fields[kind], relationships included. The attributes
-// that tell of a migration cannot be chosen; to see them a client leaves fields out.
+// that tell of a migration cannot be chosen; to see them a client leaves fields out. Of audit events,
+// whose attributes depend on their type, anything may be asked for: nil.
 func fieldNames(kind string) []string {
+	if kind == auditEvents {
+		return nil
+	}
 	return strings.Fields(map[string]string{
 		orgDevices: `serialNumber addedToOrgDateTime releasedFromOrgDateTime updatedDateTime deviceModel
 			productFamily productType deviceCapacity partNumber orderNumber color status orderDateTime imei
@@ -25,6 +29,21 @@ func fieldNames(kind string) []string {
 		mdmServers: `serverName enableMdmDisownFlag defaultProductFamilies status serverType deviceCount
 			lastConnectedDateTime lastConnectedIp createdDateTime updatedDateTime devices`,
 		orgDeviceActivities: `status subStatus createdDateTime completedDateTime downloadUrl`,
+		mdmDevices:          `serialNumber deviceName productFamily enrolledUserId details`,
+		mdmDeviceDetails: `serialNumber deviceName deviceModel osVersion platform imei meid wifiMacAddress
+			bluetoothMacAddress ethernetMacAddress lastCheckInDateTime isFirewallEnabled isFileVaultEnabled
+			storageFreeCapacity storageTotalCapacity deviceLockStatus deviceEraseStatus lostModeStatus`,
+		users: `firstName lastName middleName status managedAppleAccount isExternalUser roleOuList email
+			employeeNumber costCenter division department jobTitle startDateTime createdDateTime
+			updatedDateTime phoneNumbers`,
+		userGroups:          `ouId name type totalMemberCount createdDateTime updatedDateTime status users`,
+		organizationalUnits: `name description createdDateTime updatedDateTime users`,
+		apps:                `name bundleId websiteUrl version supportedOS isCustomApp appStoreUrl`,
+		packages:            `name url hash bundleIds description version createdDateTime updatedDateTime`,
+		configurations: `type name configuredForPlatforms customSettingsValues createdDateTime
+			updatedDateTime`,
+		blueprints: `name description status createdDateTime updatedDateTime appLicenseDeficient apps packages
+			configurations orgDevices users userGroups`,
 	}[kind])
 }
 
@@ -38,8 +57,8 @@ func (c *call) readFields() *reply {
 	}
 	allowed := fieldNames(kind)
 	v := make(view)
-	for _, field := range strings.Split(values[0], ",") {
-		if !slices.Contains(allowed, field) {
+	for field := range strings.SplitSeq(values[0], ",") {
+		if allowed != nil && !slices.Contains(allowed, field) {
 			return badParameter(codeParamInvalid, name, "'"+field+"' is not a valid field name.")
 		}
 		v[field] = true

@@ -58,7 +58,9 @@ func (rt route) operation(method string) string {
 // routes is all paths below /v1/.
 func routes() map[string]route {
 	all := make(map[string]route)
-	for _, some := range []map[string]route{deviceRoutes(), serverRoutes(), activityRoutes()} {
+	for _, some := range []map[string]route{
+		deviceRoutes(), serverRoutes(), activityRoutes(), readRoutes(), configurationRoutes(), blueprintRoutes(),
+	} {
 		for path, rt := range some {
 			all[path] = rt
 		}
@@ -83,10 +85,13 @@ func deviceRoutes() map[string]route {
 func serverRoutes() map[string]route {
 	return map[string]route{
 		"mdmServers": {"resource 'mdmServers' (collection)", map[string]endpoint{
-			"GET": {run: listServers, needs: ReadDevices, school: true, shows: mdmServers, list: true},
+			"GET":  {run: listServers, needs: ReadDevices, school: true, shows: mdmServers, list: true},
+			"POST": {run: createServer, needs: ManageServers, body: true},
 		}},
 		"mdmServers/{id}": {"resource 'mdmServers'", map[string]endpoint{
-			"GET": {run: getServer, needs: ReadDevices, school: true, shows: mdmServers},
+			"GET":    {run: getServer, needs: ReadDevices, school: true, shows: mdmServers},
+			"PATCH":  {run: updateServer, needs: ManageServers, body: true},
+			"DELETE": {run: deleteServer, needs: ManageServers},
 		}},
 		"mdmServers/{id}/relationships/devices": {"relationship 'devices'", map[string]endpoint{
 			"GET": {run: listServerDevices, needs: ReadDevices, school: true, list: true},

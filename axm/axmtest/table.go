@@ -63,17 +63,6 @@ func (t *table[T]) all(keep func(T) bool) iter.Seq2[int, T] {
 	}
 }
 
-// ids yields the ids with their numbers.
-func (t *table[T]) ids() iter.Seq2[int, string] {
-	return func(yield func(int, string) bool) {
-		for _, r := range t.rows {
-			if !yield(r.number, r.id) {
-				return
-			}
-		}
-	}
-}
-
 // values returns the things in order.
 func (t *table[T]) values() []T {
 	out := make([]T, 0, len(t.rows))
