@@ -52,10 +52,29 @@ func (e *encoder) write(fields []hpack.HeaderField) {
 				continue
 			}
 		}
+		if i > 0 && f.Sensitive && f.Name == ":path" { // what comes first may have to follow a change of the table's size
+			e.writePath(f.Value)
+			continue
+		}
 		start := len(e.out.b)
 		_ = e.enc.WriteField(*f) // the output does not fail
 		e.learn(i, f, e.out.b[start:])
 	}
+}
+
+// pathNever begins a field that no table may hold, with the name of entry 4 of the static one (:path):
+// RFC 7541, section 6.2.3.
+const pathNever = 0x10 | 4
+
+// writePath writes the one field that differs from push to push, as the hpack package would after a
+// search.
+func (e *encoder) writePath(path string) {
+	size := hpack.HuffmanEncodeLength(path)
+	if size >= 127 { // its length takes more than a byte
+		_ = e.enc.WriteField(hpack.HeaderField{Name: ":path", Value: path, Sensitive: true})
+		return
+	}
+	e.out.b = hpack.AppendHuffmanString(append(e.out.b, pathNever, 0x80|byte(size)), path)
 }
 
 // learn looks at how the field at position i was encoded.

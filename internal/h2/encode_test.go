@@ -1,8 +1,11 @@
 package h2
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,5 +67,28 @@ func TestLongRequestsAreNotRememberedWhole(t *testing.T) {
 	enc.write(fields)
 	if len(enc.memo) != maxRememberedPlace || len(out.b) != len(fields) {
 		t.Errorf("%d remembered, %d bytes", len(enc.memo), len(out.b))
+	}
+}
+
+// The path of a push is written without the help of the hpack package, to the same bytes.
+func TestPathsAsThePackageWritesThem(t *testing.T) {
+	for _, token := range []string{"", "00", strings.Repeat("0f9a", 16), strings.Repeat("ab", 60), strings.Repeat("ab", 127), strings.Repeat("\x01", 40)} {
+		fields := request("/3/device/" + token)
+		var out outBuffer
+		var enc encoder
+		enc.init(&out)
+		enc.write(fields)
+		var want outBuffer
+		reference := hpack.NewEncoder(&want)
+		for _, f := range fields {
+			_ = reference.WriteField(f)
+		}
+		got, err := hpack.NewDecoder(maxTableSize, nil).DecodeFull(out.b)
+		if err != nil || !slices.Equal(got, fields) {
+			t.Errorf("%q: %v, %v", token, got, err)
+		}
+		if printable := !strings.Contains(token, "\x01"); printable && !bytes.Equal(out.b, want.b) {
+			t.Errorf("%q: % x, want % x", token, out.b, want.b)
+		}
 	}
 }
