@@ -36,10 +36,13 @@ type RequestRecord struct {
 	Targets  []int `json:"targets"`
 
 	Status   Status `json:"status"`            // StatusPending if Apple has queued it, whatever came of it later
-	Number   Number `json:"number,omitzero"`   // of the error
-	Message  string `json:"message,omitzero"`  // of the error
 	Repeated bool   `json:"repeated,omitzero"` // an earlier request for the same may have done it
 	Resent   bool   `json:"resent,omitzero"`   // for the second time, after the first event was given up
+
+	// Of the error, if there was one.
+	StatusCode int    `json:"statusCode,omitzero"`
+	Number     Number `json:"number,omitzero"`
+	Message    string `json:"message,omitzero"`
 }
 
 // Record returns what was sent, and what was not, so that another process can go on with it. It does
@@ -79,7 +82,7 @@ func (op *Operation) requests() (records []RequestRecord) {
 			Status: p.status, Repeated: p.lost, Resent: p.resent,
 		}
 		if e, ok := errors.AsType[*Error](p.err); ok {
-			r.Number, r.Message = e.Number, e.Message
+			r.StatusCode, r.Number, r.Message = e.StatusCode, e.Number, e.Message
 		} else if p.err != nil {
 			r.Message = p.err.Error()
 		}
@@ -183,15 +186,8 @@ func (op *Operation) restore(r RequestRecord) error {
 		products: slices.Clone(r.Products), targets: slices.Clone(r.Targets), eventID: r.EventID, sentAt: r.SentAt,
 		status: r.Status, lost: r.Repeated, resent: r.Resent,
 	}
-	switch {
-	case r.Number != 0:
-		e := &Error{Op: op.order.op}
-		reported{Number: r.Number, Message: r.Message}.fill(e)
-		p.err = e
-	case r.Message != "":
-		p.err = errors.New(r.Message)
-	case r.EventID == "" && r.Status != StatusDone:
-		p.err = errNotRecorded
+	if r.EventID == "" && r.Status != StatusDone {
+		p.err = r.error(op.order.op)
 	}
 	op.parts = append(op.parts, p)
 	op.settleAll(p, p.status, p.err)
@@ -200,4 +196,20 @@ func (op *Operation) restore(r RequestRecord) error {
 		p.until = p.sentAt.Add(patience)
 	}
 	return nil
+}
+
+// error returns the error of a request as far as it is recorded.
+func (r *RequestRecord) error(op string) error {
+	switch {
+	case r.StatusCode+int(r.Number) != 0:
+		e := &Error{Op: op, StatusCode: r.StatusCode}
+		reported{Number: r.Number, Message: r.Message}.fill(e)
+		if e.Number == 0 {
+			e.Err = statusSentinel(e.StatusCode)
+		}
+		return e
+	case r.Message != "":
+		return errors.New(r.Message)
+	}
+	return errNotRecorded
 }
