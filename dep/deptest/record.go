@@ -33,7 +33,7 @@ func Record(file string, base *http.Client) (*Recorder, error) { return RecordWi
 // Keep it secret: whoever has it can find the values of short stand-ins by trying. Use 32 random
 // bytes.
 func RecordWithKey(file string, base *http.Client, key []byte) (*Recorder, error) {
-	recorder, err := cassette.Record(file, base, &recording, key)
+	recorder, err := cassette.Record(file, base, recording(), key)
 	if err != nil {
 		return nil, err
 	}
@@ -59,31 +59,33 @@ func (r *Recorder) Save() error { return r.recorder.Save() }
 // those that the file shows, the path of the base URL included. Failures of the line fail again. A
 // login is answered as often as is asked, if one was recorded; any other request that has no answer
 // left is an error which says so.
-func Replay(file string) (*http.Client, error) { return cassette.Replay(file, &recording) }
+func Replay(file string) (*http.Client, error) { return cassette.Replay(file, recording()) }
 
-// recording is what a recording may show.
-var recording = cassette.Rules{
-	Headers: []string{"X-Server-Protocol-Version"},
-	Segments: []string{
-		"session", "account", "server", "devices", "sync", "disown", "device", "replacementDetails",
-		"activationlock", "os-beta-enrollment", "tokens", "profile", "account-driven-enrollment",
-		"roster", "class", "person", "location", "course", "courses",
-	},
-	Keep: []string{
-		// of requests and pages
-		"limit", "fetched_until", "code", "devices.*", "retry_after_seconds",
-		// of the account
-		"org_type", "org_version", "uri", "http_method", "default", "maximum",
-		// of devices
-		"status", "response_status", "op_type", "op_date", "os", "device_family", "model", "description", "color",
-		"profile_status", "profile_assign_time", "profile_push_time", "device_assigned_date", "mdm_migration_deadline",
-		"replacement_date",
-		// of profiles
-		"language", "region", "skip_setup_items", "last_updated_timestamp", "title",
-		// of rosters
-		"source", "passcode_type",
-	},
-	Secrets: []string{"auth_session_token", "token", "escrow_key", "escrowKey"},
-	Hide:    []string{"devices.?", "status.?"},
-	Repeat:  []string{"/session"},
+// recording returns what a recording may show.
+func recording() *cassette.Rules {
+	return &cassette.Rules{
+		Headers: []string{"X-Server-Protocol-Version"},
+		Segments: []string{
+			"session", "account", "server", "devices", "sync", "disown", "device", "replacementDetails",
+			"activationlock", "os-beta-enrollment", "tokens", "profile", "account-driven-enrollment",
+			"roster", "class", "person", "location", "course", "courses",
+		},
+		Keep: []string{
+			// of requests and pages
+			"limit", "fetched_until", "code", "devices.*", "retry_after_seconds",
+			// of the account
+			"org_type", "org_version", "uri", "http_method", "default", "maximum",
+			// of devices
+			"status", "response_status", "op_type", "op_date", "os", "device_family", "model", "description", "color",
+			"profile_status", "profile_assign_time", "profile_push_time", "device_assigned_date", "mdm_migration_deadline",
+			"replacement_date",
+			// of profiles
+			"language", "region", "skip_setup_items", "last_updated_timestamp", "title",
+			// of rosters
+			"source", "passcode_type",
+		},
+		Secrets: []string{"auth_session_token", "token", "escrow_key", "escrowKey"},
+		Hide:    []string{"devices.?", "status.?"},
+		Repeat:  []string{"/session"},
+	}
 }

@@ -29,8 +29,10 @@ func (r *redactor) value(how treatment, value string) string {
 		return r.kept(value)
 	case how == message:
 		return r.message(value)
-	case isURL(value):
+	case r.isURL(value):
 		return r.url(value)
+	case value[0] == '{' && jsontext.Value(value).IsValid():
+		return string(r.json([]byte(value))) // JSON within JSON
 	}
 	return r.names.get(value)
 }

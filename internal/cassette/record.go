@@ -86,7 +86,7 @@ func (r *Recorder) Client() *http.Client { return new(r.client) }
 // StandIn returns what stands in the recording for a value that has been seen so far, or the value
 // itself if it was not hidden.
 func (r *Recorder) StandIn(value string) string {
-	if isURL(value) {
+	if r.isURL(value) {
 		return r.url(value)
 	}
 	if standIn, ok := r.names.known(value); ok {

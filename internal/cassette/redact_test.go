@@ -124,10 +124,11 @@ func TestURLs(t *testing.T) {
 	serial := r.names.get("C02SECRET1")
 	for text, want := range map[string]string{
 		"https://vpp.itunes.apple.com/v1/devices/C02SECRET1?limit=5&token=abcd": "https://vpp.itunes.apple.com/v1/devices/" + serial + "?limit=5&token=%5Bredacted%5D",
-		"https://apple.com/v1":                                "https://apple.com/v1",
-		"https://ada:pw@mdm.school.example.edu:8443/find#ada": "https://" + r.names.host("mdm.school.example.edu") + ":8443/find",
-		"https://evilapple.com/find":                          "https://" + r.names.host("evilapple.com") + "/find",
-		"https://%zz":                                         Redacted,
+		"https://apple.com/v1":                                 "https://apple.com/v1",
+		"https://ada:pw@mdm.school.example.edu:8443/find#ada":  "https://" + r.names.host("mdm.school.example.edu") + ":8443/find",
+		"https://evilapple.com/find":                           "https://" + r.names.host("evilapple.com") + "/find",
+		"https://apple.com/find?token=%25code%25&token=%25%25": "https://apple.com/find?token=%25code%25&token=%5Bredacted%5D",
+		"https://%zz": Redacted,
 	} {
 		if got := r.value(hide, text); got != want {
 			t.Errorf("%s became %s, want %s", text, got, want)

@@ -72,13 +72,27 @@ func (r *redactor) query(values url.Values) url.Values {
 			name = r.value(shown, name)
 		}
 		for _, value := range list {
+			if isBlank(value) {
+				out.Add(name, value)
+				continue
+			}
 			out.Add(name, r.value(how, value))
 		}
 	}
 	return out
 }
 
-func isURL(text string) bool {
+// isBlank reports whether a parameter is to be filled in, as in inviteCode=%inviteCode%.
+func isBlank(value string) bool {
+	return len(value) > 2 && value[0] == '%' && value[len(value)-1] == '%' && isWord(value[1:len(value)-1])
+}
+
+// isURL reports whether text is a URL, whole or with a path that the service is known to have.
+func (b *book) isURL(text string) bool {
+	if rest, ok := strings.CutPrefix(text, "/"); ok {
+		end := strings.IndexAny(rest, "/?")
+		return end > 0 && b.segments[rest[:end]]
+	}
 	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
 }
 
@@ -93,7 +107,7 @@ func (r *redactor) url(text string) string {
 
 func (r *redactor) location(u *url.URL) *url.URL {
 	out := &url.URL{Scheme: u.Scheme, Host: u.Host}
-	if name := u.Hostname(); r.names != nil && name != "apple.com" && !strings.HasSuffix(name, ".apple.com") {
+	if name := u.Hostname(); r.names != nil && name != "" && name != "apple.com" && !strings.HasSuffix(name, ".apple.com") {
 		out.Host = r.names.host(name)
 		if port := u.Port(); port != "" {
 			out.Host += ":" + port
@@ -162,7 +176,7 @@ func (r *redactor) word(word string) string {
 	if standIn, ok := r.names.known(bare); ok {
 		return standIn + end
 	}
-	if isURL(bare) {
+	if r.isURL(bare) {
 		return r.url(bare) + end
 	}
 	number := 0
