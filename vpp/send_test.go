@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,21 +80,6 @@ func TestRequestsKeepToTheLimits(t *testing.T) {
 	}
 }
 
-// subscriptions buys seats of n subscriptions.
-func (s *site) subscriptions(ctx context.Context, n int) []vpp.AdamNumber {
-	if err := s.client.EnableSubscriptions(ctx); err != nil {
-		panic(err)
-	}
-	ids := make([]vpp.AdamNumber, n)
-	for i := range ids {
-		ids[i] = vpp.AdamNumber(900001 + i)
-		if err := s.BuySubscription(vpptest.Subscription{AdamID: int64(ids[i]), Renewing: 10, Expiring: 2}); err != nil {
-			panic(err)
-		}
-	}
-	return ids
-}
-
 // The limits are lowered after the client has read them.
 func TestLimitsThatChangeAreReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -131,151 +115,6 @@ func TestLimitsThatAreNotTrue(t *testing.T) {
 			t.Errorf("%s%d requests", told(r), s.srv.Count("POST", associatePath))
 		}
 	})
-}
-
-func TestWhatAppleRefusesByNameDoesNotSinkTheRest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, nil, nil)
-		s.stock(2)
-		s.Buy(vpptest.Asset{AdamID: "1000000003", ProductType: vpptest.Book, Total: 10})
-		s.CreateUserByOther("u-1", "", "")
-		r := wait(t, s.associate(t, 3, 2), nil)
-		if len(r.Failed()) != 2 || !errors.Is(r.Failed()[0].Err, vpp.ErrNotDeviceAssignable) || len(s.Assignments()) != 4 {
-			t.Error(told(r))
-		}
-		op, err := s.client.Associate(t.Context(), keys(3), vpp.Users("u-1", "u-2", "u-3"))
-		r = wait(t, op, err)
-		if len(r.Failed()) != 6 || !errors.Is(r.Failed()[0].Err, vpp.ErrUserNotFound) {
-			t.Error(told(r))
-		}
-		op, err = s.client.Disassociate(t.Context(), keys(3), vpp.Users("u-1"))
-		r = wait(t, op, err)
-		if failed := r.Failed(); len(failed) != 1 || !errors.Is(failed[0].Err, vpp.ErrNotRevocable) || failed[0].Asset.AdamID != "1000000003" {
-			t.Error(told(r))
-		}
-		s.noViolations(t)
-	})
-}
-
-// A refusal that names products and targets is about these products for these targets only.
-func TestARefusalOfSomeForSome(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, nil, nil)
-		s.stock(3)
-		s.srv.Fail(vpptest.Fault{Kind: vpptest.Answer, Path: associatePath, Status: 400, Body: `{"errorNumber":9999,"errorMessage":"new",
-			"errorInfo":{"assets":[{"adamId":"1000000002","pricingParam":"STDQ"}],"serialNumbers":["DEMO00000001"]}}`})
-		r := wait(t, s.associate(t, 3, 3), nil)
-		if failed := r.Failed(); len(failed) != 1 || failed[0].String() != "1000000002 (STDQ) for DEMO00000001: failed" {
-			t.Error(told(r))
-		}
-		if n := s.srv.Count("POST", associatePath); n != 3 || len(s.Assignments()) != 8 {
-			t.Errorf("%d requests", n)
-		}
-		s.noViolations(t)
-	})
-}
-
-// Apple may refuse without saying for what.
-func TestWhatAppleRefusesWithoutANameIsFound(t *testing.T) {
-	t.Run("by its flags", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := newSite(t, nil, nil)
-			s.stock(5)
-			s.Buy(vpptest.Asset{AdamID: "1000000006", NotDeviceAssignable: true, Total: 10})
-			fault := vpptest.ErrorFault(9707)
-			fault.Path = associatePath
-			s.srv.Fail(fault)
-			r := wait(t, s.associate(t, 6, 2), nil)
-			if len(r.Failed()) != 2 || s.srv.Count("POST", associatePath) != 2 || s.srv.Count("GET", "/mdm/v2/assets") != 1 {
-				t.Errorf("%s%d requests", told(r), s.srv.Count("POST", associatePath))
-			}
-			s.noViolations(t)
-		})
-	})
-	t.Run("books by their flags", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := newSite(t, nil, nil)
-			s.stock(1)
-			s.Buy(vpptest.Asset{AdamID: "1000000002", ProductType: vpptest.Book, Total: 10})
-			fault := vpptest.ErrorFault(9706)
-			fault.Path = "/mdm/v2/assets/disassociate"
-			s.srv.Fail(fault)
-			op, err := s.client.Disassociate(t.Context(), keys(2), vpp.Devices(serials(2)...))
-			if r := wait(t, op, err); len(r.Failed()) != 2 {
-				t.Error(told(r))
-			}
-		})
-	})
-	t.Run("by halves when the flags cannot be read", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := newSite(t, nil, nil)
-			s.stock(2)
-			fault := vpptest.ErrorFault(9707)
-			fault.Path = associatePath
-			s.srv.Fail(fault)
-			s.srv.Fail(vpptest.Fault{Kind: vpptest.HTML, Path: "/mdm/v2/assets", Count: 10})
-			if r := wait(t, s.associate(t, 2, 2), nil); !r.Done() || s.srv.Count("POST", associatePath) != 3 {
-				t.Error(told(r))
-			}
-		})
-	})
-	t.Run("by halves", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := newSite(t, nil, nil)
-			ids := s.subscriptions(t.Context(), 1)
-			people := s.people(9)
-			s.CreateUserByOther("invited", "", "")
-			op, err := s.client.AssociateSubscriptions(t.Context(), ids, append(people, "invited"), true)
-			r := wait(t, op, err)
-			if failed := r.Failed(); len(failed) != 1 || failed[0].ClientUserID != "invited" || !errors.Is(failed[0].Err, vpp.ErrUserNotAssociated) {
-				t.Error(told(r))
-			}
-			s.noViolations(t)
-		})
-	})
-	t.Run("duplicates that we cannot see", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := newSite(t, nil, nil)
-			s.stock(1)
-			s.srv.Fail(vpptest.Fault{Kind: vpptest.Answer, Path: associatePath, Status: 400, Body: `{"errorNumber":9705,"errorMessage":"duplicate",
-				"errorInfo":{"serialNumbers":["DEMO00000001","DEMO00000002"]}}`})
-			if r := wait(t, s.associate(t, 1, 2), nil); !r.Done() || s.srv.Count("POST", associatePath) != 3 {
-				t.Error(told(r))
-			}
-		})
-	})
-}
-
-// Looking for what is wrong ends some time.
-func TestTooManyRefusals(t *testing.T) {
-	for name, accepted := range map[string]bool{"nothing was taken": false, "something was taken": true} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newSite(t, nil, nil)
-				s.srv.SetLimit("maxSubscriptionClientUserIds", 200)
-				ids := s.subscriptions(t.Context(), 1)
-				var people []string
-				if accepted {
-					people = s.people(1)
-				}
-				for i := range 399 {
-					people = append(people, fmt.Sprintf("nobody-%d", i))
-				}
-				op, err := s.client.AssociateSubscriptions(t.Context(), ids, people, true)
-				n := s.srv.Count("POST", "/mdm/v2/subscriptions/associate")
-				if !accepted {
-					if !errors.Is(err, vpp.ErrUserNotAssociated) || n != 33 {
-						t.Errorf("%v after %d requests", err, n)
-					}
-					return
-				}
-				r := wait(t, op, err)
-				if len(r.Outcomes.With(vpp.StatusDone)) != 1 || len(r.Outcomes.With(vpp.StatusNotSent)) < 300 || n > 2*33+2 {
-					t.Errorf("%v after %d requests", r.Err(), n)
-				}
-			})
-		})
-	}
 }
 
 func TestLostAnswersAreNotDoneTwice(t *testing.T) {
@@ -398,13 +237,6 @@ func TestErrorsMeanThatNothingWasQueued(t *testing.T) {
 	}
 }
 
-// refusal is a fault for the next association.
-func refusal(number int) vpptest.Fault {
-	fault := vpptest.ErrorFault(number)
-	fault.Path = associatePath
-	return fault
-}
-
 func TestSeveralReasonsAreAllTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, nil, nil)
@@ -467,63 +299,4 @@ func TestAnAnswerOfAnotherLocationStopsTheRest(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func TestSubscriptionAdmins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, nil, nil)
-		s.srv.SetLimit("maxSubscriptionClientUserIds", 2)
-		ids, people := s.subscriptions(t.Context(), 2), s.people(3)
-		r, err := s.client.AddSubscriptionAdmins(t.Context(), ids, people)
-		if err != nil || !r.Done() || len(r.Outcomes) != 6 {
-			t.Fatal(r, err)
-		}
-		s.srv.Fail(vpptest.Fault{Kind: vpptest.Lose, Path: "/mdm/v2/subscriptions/admins/remove"})
-		r, err = s.client.RemoveSubscriptionAdmins(t.Context(), ids, people)
-		if err != nil || !r.Done() {
-			t.Errorf("%v %v", told(r), err)
-		}
-		if r, err := s.client.RemoveSubscriptionAdmins(t.Context(), ids, people); r != nil || !errors.Is(err, vpp.ErrNoSubscription) {
-			t.Errorf("%v, %v", r, err)
-		}
-		s.noViolations(t)
-	})
-}
-
-func TestDeferredDisassociationIsDoneWhenItIsTakenDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, nil, nil)
-		ids, people := s.subscriptions(t.Context(), 1), s.people(2)
-		op, err := s.client.AssociateSubscriptions(t.Context(), ids, people, true)
-		wait(t, op, err)
-		s.NextEvents(vpptest.ForgetRun)
-		op, err = s.client.DisassociateSubscriptions(t.Context(), ids, people, true)
-		start := time.Now()
-		if r := wait(t, op, err); !r.Done() || time.Since(start) > time.Minute {
-			t.Errorf("%s after %v", told(r), time.Since(start))
-		}
-		r, err := op.Verify(t.Context())
-		if err != nil || !r.Done() {
-			t.Errorf("%v %v", r, err)
-		}
-	})
-}
-
-func TestOutcomesSayWhy(t *testing.T) {
-	r := &vpp.Result{Outcomes: vpp.Outcomes{
-		{ClientUserID: "u", Status: vpp.StatusDone}, {SerialNumber: "D", Status: vpp.StatusPending},
-		{SerialNumber: "D", Status: vpp.StatusFailed, Err: &vpp.Error{Op: "x", Number: 9709, Err: vpp.ErrNotEnoughLicenses}},
-		{SerialNumber: "E", Status: vpp.StatusFailed, Err: &vpp.Error{Op: "x", Number: 9709, Err: vpp.ErrNotEnoughLicenses}},
-	}}
-	err := r.Err()
-	undone, ok := errors.AsType[*vpp.UndoneError](err)
-	if !ok || undone.Undone != 3 || undone.Total != 4 || len(undone.Reasons) != 2 || !errors.Is(err, vpp.ErrNotEnoughLicenses) {
-		t.Errorf("%+v", err)
-	}
-	if got := err.Error(); got != "3 of 4 not done: pending (and 1 more reasons)" {
-		t.Error(got)
-	}
-	if got := r.Outcomes.Targets(); len(got.ClientUserIDs) != 1 || strings.Join(got.SerialNumbers, "") != "DE" {
-		t.Errorf("%+v", got)
-	}
 }

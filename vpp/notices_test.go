@@ -1,0 +1,115 @@
+package vpp_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/applemdm/applemdm/vpp"
+	"github.com/applemdm/applemdm/vpp/vpptest"
+)
+
+// receive subscribes to notifications and hands them to the client.
+func (s *site) receive(t *testing.T) {
+	t.Helper()
+	token := vpp.NewSecret("hook-token")
+	r, err := vpp.NewReceiver(s.client, &vpp.ReceiverOptions{Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.srv.DeliverTo(r)
+	t.Cleanup(func() { s.srv.DeliverTo(nil) })
+	if _, err := s.client.Claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.client.Subscribe(t.Context(), "https://mdm.example.test/hook", token); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNotificationsAreWaitedForWhileTheyCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, &vpptest.Options{EventDelay: 40 * time.Second}, nil)
+		s.stock(3)
+		s.receive(t)
+
+		wait(t, s.associate(t, 1, 1), nil) // none is known to come
+		if n := s.polls(); n == 0 {
+			t.Error("it did not ask")
+		}
+
+		start, before := time.Now(), s.polls()
+		r := wait(t, s.associate(t, 3, 150), nil) // 450 outcomes, of which 30 succeed
+		if took := time.Since(start); took > 41*time.Second || s.polls() != before {
+			t.Errorf("after %v and %d polls", took, s.polls()-before)
+		}
+		if len(r.Failed()) != 420 || len(r.Outcomes.With(vpp.StatusDone)) != 30 {
+			t.Errorf("%d failed", len(r.Failed()))
+		}
+
+		s.SetDelivery(vpptest.Delivery{Lose: func(vpptest.Notification) bool { return true }})
+		start = time.Now()
+		wait(t, s.associate(t, 1, 1), nil)
+		if took := time.Since(start); took < 5*time.Minute || took > 301*time.Second {
+			t.Errorf("asked after %v", took)
+		}
+		start = time.Now()
+		wait(t, s.associate(t, 1, 1), nil) // one has failed to come
+		if took := time.Since(start); took > 2*time.Minute {
+			t.Errorf("asked after %v", took)
+		}
+		s.noViolations(t)
+	})
+}
+
+func TestALostNotificationOfManyIsAskedForSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *vpp.Options) { o.PollAfter = 3 * time.Minute })
+		s.Buy(vpptest.Asset{AdamID: "1000000001", Total: 1000})
+		s.receive(t)
+		lost := false
+		s.SetDelivery(vpptest.Delivery{Lose: func(vpptest.Notification) bool { was := lost; lost = true; return !was }})
+		start := time.Now()
+		if r := wait(t, s.associate(t, 1, 250), nil); !r.Done() {
+			t.Error(told(r))
+		}
+		if took := time.Since(start); took < 15*time.Second || took > 17*time.Second || s.polls() != 1 {
+			t.Errorf("after %v and %d polls", took, s.polls())
+		}
+	})
+}
+
+// A notification may be there before the answer that names its event.
+func TestANotificationThatOvertakesTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(1)
+		s.receive(t)
+		s.srv.Fail(vpptest.Fault{Kind: vpptest.Late, Path: associatePath, Delay: 3 * time.Second})
+		op := s.associate(t, 1, 2)
+		if p := op.Progress(); p.Done != 2 {
+			t.Errorf("%+v", p)
+		}
+		if r := wait(t, op, nil); !r.Done() || s.polls() != 0 {
+			t.Errorf("%d polls", s.polls())
+		}
+	})
+}
+
+func TestARevocationIsAskedForWhenANotificationComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, &vpptest.Options{EventDelay: 20 * time.Second}, func(o *vpp.Options) { o.PollAfter = time.Hour })
+		s.stock(2)
+		s.receive(t)
+		wait(t, s.associate(t, 2, 3), nil)
+		op, err := s.client.Revoke(t.Context(), vpp.Devices(serials(3)...))
+		start := time.Now()
+		if r := wait(t, op, err); !r.Done() || len(r.Outcomes) != 3 || len(s.Assignments()) != 0 {
+			t.Error(told(r))
+		}
+		if took := time.Since(start); took > 21*time.Second {
+			t.Errorf("after %v", took)
+		}
+		s.noViolations(t)
+	})
+}
