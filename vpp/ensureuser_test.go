@@ -376,6 +376,11 @@ func TestInvitation(t *testing.T) {
 	if e, ok := errors.AsType[*vpp.InputError](err); !ok || e.Field != "clientUserID" {
 		t.Error(err)
 	}
+	fresh := s.newClient(t, nil)
+	s.srv.Fail(vpptest.Fault{Path: configPath, Kind: vpptest.HTML, Status: 404})
+	if _, err := fresh.Invitation(t.Context(), "u-1"); err == nil {
+		t.Error("an invitation without a service configuration")
+	}
 	s.RevokeTokens()
 	if _, err := s.client.Invitation(t.Context(), "u-1"); !errors.Is(err, vpp.ErrTokenRevoked) {
 		t.Error(err)

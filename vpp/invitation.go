@@ -33,6 +33,10 @@ func (c *Client) Invitation(ctx context.Context, clientUserID string) (string, e
 	if err := checkUserID("clientUserID", clientUserID); err != nil {
 		return "", err
 	}
+	service, err := c.currentConfig(ctx)
+	if err != nil {
+		return "", err
+	}
 	user, err := c.activeUser(ctx, clientUserID)
 	switch {
 	case err != nil:
@@ -43,10 +47,6 @@ func (c *Client) Invitation(ctx context.Context, clientUserID string) (string, e
 		return "", fmt.Errorf("%s: %w", opInvite, ErrNoInvitation)
 	case user.InviteCode == "":
 		return "", incomplete(opInvite, "the user has no invite code")
-	}
-	service, err := c.currentConfig(ctx)
-	if err != nil {
-		return "", err
 	}
 	address := service.config.InvitationURL(user.InviteCode)
 	if address == "" {

@@ -145,6 +145,8 @@ func TestParseNotificationIsLenient(t *testing.T) {
 		"odd seats": {head + `"SUBSCRIPTION_COUNT","notification":{"parentAdamId":null,"adamId":"900001","counts":{"available":7,"total":{"renewing":1,"expiring":"x"}}}}`,
 			vpp.Notification{ID: "n", UID: "42", SubscriptionCount: &vpp.SubscriptionCountChange{AdamID: 900001,
 				Counts: vpp.SubscriptionCounts{Total: vpp.SeatCount{Renewing: 1, Unknown: raw("expiring", `"x"`)}, Unknown: raw("available", "7")}}}},
+		"an odd subscription": {head + `"SUBSCRIPTION_COUNT","notification":{"adamId":"x","parentAdamId":7}}`,
+			vpp.Notification{ID: "n", UID: "42", SubscriptionCount: &vpp.SubscriptionCountChange{ParentAdamID: 7, Unknown: raw("adamId", `"x"`)}}},
 		"odd event": {head + `"ASSET_MANAGEMENT","notification":{"eventId":5,"type":{},"result":1,"assignments":{},"error":"x","new":1}}`,
 			event(vpp.EventNotice{EventID: "5", Unknown: vpp.Unknown{"type": jsontext.Value("{}"), "result": jsontext.Value("1"),
 				"assignments": jsontext.Value("{}"), "error": jsontext.Value(`"x"`), "new": jsontext.Value("1")}})},

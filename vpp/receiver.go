@@ -32,8 +32,8 @@ type ReceiverOptions struct {
 	// notifications only end the waiting of operations.
 	Handle func(context.Context, *Notification) error
 
-	// Timeout is how long a request may take once it was read: 10 s by default. Apple does not say
-	// how long it waits for an answer.
+	// Timeout is how long Tokens, and then Handle, may take: 10 s by default. Apple does not say how
+	// long it waits for an answer.
 	Timeout time.Duration
 }
 
@@ -56,8 +56,9 @@ type ReceiverOptions struct {
 // status by themselves, notifications only make them quicker. To hand one on, encode it, send it,
 // and call [Client.Notice] there.
 //
-// The server that it runs in should have a ReadTimeout. The Logger of the client is told what was
-// answered, with status, type and ID; never of a header or a body.
+// For many locations make one each, at paths of their own, as in the example. The server that they
+// run in should have a ReadTimeout. The Logger of the client is told what was answered, with status,
+// type and ID; never of a header or a body.
 //
 // https://developer.apple.com/documentation/devicemanagement/subscribing-to-notifications
 type Receiver struct {
@@ -149,12 +150,10 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // receive returns what to answer, and the notification if there is one.
 func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (*Notification, verdict) {
-	ctx, cancel := context.WithTimeout(req.Context(), r.opts.Timeout)
-	defer cancel()
 	if req.Method != http.MethodPost {
 		return nil, verdict{http.StatusMethodNotAllowed, (*ReceiverStats).malformed, nil}
 	}
-	if v := r.authorize(ctx, req); v.status != http.StatusOK {
+	if v := r.authorize(req); v.status != http.StatusOK {
 		return nil, v
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxNotification))
@@ -168,11 +167,13 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request) (*Notificat
 	if err != nil {
 		return nil, verdict{http.StatusBadRequest, (*ReceiverStats).malformed, err}
 	}
-	return n, r.take(ctx, n)
+	return n, r.take(req.Context(), n)
 }
 
 // authorize says whether req has one of the tokens.
-func (r *Receiver) authorize(ctx context.Context, req *http.Request) verdict {
+func (r *Receiver) authorize(req *http.Request) verdict {
+	ctx, cancel := context.WithTimeout(req.Context(), r.opts.Timeout)
+	defer cancel()
 	accepted := []Secret{r.opts.Token}
 	if r.opts.Tokens != nil {
 		more, err := r.opts.Tokens(ctx)
@@ -208,6 +209,8 @@ func (r *Receiver) take(ctx context.Context, n *Notification) verdict {
 	if n.Type == NotificationTest {
 		return verdict{http.StatusOK, (*ReceiverStats).handled, nil}
 	}
+	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
+	defer cancel()
 	first, entry, err := r.begin(ctx, n.ID)
 	switch {
 	case err != nil:

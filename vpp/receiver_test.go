@@ -300,6 +300,17 @@ func TestAnswersComeInTime(t *testing.T) {
 		if w := post(r, note("1")); w.Code != 500 || time.Since(start) != 3*time.Second {
 			t.Errorf("%d after %v", w.Code, time.Since(start))
 		}
+		slow := s.newReceiver(t, func(o *vpp.ReceiverOptions) {
+			o.Timeout = 2 * time.Second
+			o.Tokens = func(ctx context.Context) ([]vpp.Secret, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+		})
+		start = time.Now()
+		if w := post(slow, note("1")); w.Code != 500 || time.Since(start) != 2*time.Second {
+			t.Errorf("%d after %v", w.Code, time.Since(start))
+		}
 		var first sync.WaitGroup
 		first.Go(func() { post(r, note("stubborn")) })
 		synctest.Wait()
