@@ -62,9 +62,9 @@ func (e *encoder) write(fields []hpack.HeaderField) {
 	}
 }
 
-// pathNever begins a field that no table may hold, with the name of entry 4 of the static one (:path):
-// RFC 7541, section 6.2.3.
-const pathNever = 0x10 | 4
+// pathNever begins a field that no table may hold, with the name of entry 5 of the static one (:path,
+// as is 4): RFC 7541, section 6.2.3.
+const pathNever = 0x10 | 5
 
 // writePath writes the one field that differs from push to push, as the hpack package would after a
 // search.
