@@ -88,9 +88,11 @@ const (
 
 func (d *Device) flatten(id string) {
 	d.ID = id
-	const other = "purchaseSourceUid" // as Apple's own sample has it
+	const name, other = "purchaseSourceId", "purchaseSourceUid" // as Apple's own sample has it
+	raw, is := d.Unknown[other]
+	_, odd := d.Unknown[name]
 	var uid string
-	if raw, ok := d.Unknown[other]; ok && d.PurchaseSourceID == "" && json.Unmarshal(raw, &uid) == nil {
+	if is && !odd && d.PurchaseSourceID == "" && json.Unmarshal(raw, &uid) == nil {
 		d.PurchaseSourceID = uid
 		delete(d.Unknown, other)
 	}

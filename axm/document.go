@@ -97,8 +97,15 @@ func decodeOne[T any, P flat[T]](op string, resp *rest.Response) (*T, error) {
 	}
 	resp.Release() // decoding copies what it keeps
 	value := &document.Data.Attributes
-	P(value).flatten(document.Data.ID)
+	flatten[T, P](value, document.Data.ID)
 	return value, nil
+}
+
+// flatten puts the id where callers find it. An attribute of that name, which has no place then, is
+// left out.
+func flatten[T any, P flat[T]](value *T, id string) {
+	P(value).flatten(id)
+	delete(*P(value).unknown(), "id")
 }
 
 // decode decodes a document with resources of T, leniently. Attributes whose type has changed from

@@ -93,6 +93,11 @@ func replayServer(t *testing.T, e exchange.Exchange) *exchange.Server {
 // for each call, unless change says otherwise.
 func wireClient(t *testing.T, server http.Handler, change func(*axm.Options)) *axm.Client {
 	t.Helper()
+	return wireClientOf(t, server, businessID, change)
+}
+
+func wireClientOf(t *testing.T, server http.Handler, clientID string, change func(*axm.Options)) *axm.Client {
+	t.Helper()
 	s := memhttp.NewServer(server)
 	t.Cleanup(s.Close)
 	opts := &axm.Options{
@@ -102,7 +107,7 @@ func wireClient(t *testing.T, server http.Handler, change func(*axm.Options)) *a
 	if change != nil {
 		change(opts)
 	}
-	c, err := axm.New(mustKey(t, businessID), opts)
+	c, err := axm.New(mustKey(t, clientID), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

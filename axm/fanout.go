@@ -56,11 +56,12 @@ func perDevice[T any](ctx context.Context, c *Client, serials []string, ask func
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		f := &fan[T]{ask: ask, todo: unique}
-		defer f.running.Wait()
+		f := newFan(ctx, c.opts.MaxInFlight, unique, ask)
+		defer f.workers.Wait()
+		defer close(f.calls)
 		defer cancel()
 		for {
-			f.start(ctx, 2*c.opts.MaxInFlight) // so that a slow one does not leave the line idle
+			f.start()
 			if len(f.waiting) == 0 {
 				return
 			}
@@ -89,23 +90,39 @@ func endsAll(err error) bool {
 
 // fan is the calls that are under way and what has not been taken of them, in order.
 type fan[T any] struct {
-	ask     func(context.Context, string) (T, error)
 	todo    []string
+	calls   chan fanCall[T]
 	waiting []chan PerDevice[T]
-	running sync.WaitGroup
+	workers sync.WaitGroup
 }
 
-// start calls until so many results are waited for.
-func (f *fan[T]) start(ctx context.Context, most int) {
-	for ; len(f.waiting) < most && len(f.todo) > 0; f.todo = f.todo[1:] {
-		result := make(chan PerDevice[T], 1)
-		f.waiting = append(f.waiting, result)
-		serial := f.todo[0]
-		f.running.Go(func() {
-			r := PerDevice[T]{Serial: serial}
-			r.Value, r.Err = f.ask(ctx, serial)
-			result <- r
+type fanCall[T any] struct {
+	serial string
+	result chan PerDevice[T]
+}
+
+// newFan starts so many workers. Twice as many results are waited for, so that a slow one does not
+// leave the line idle.
+func newFan[T any](ctx context.Context, workers int, serials []string, ask func(context.Context, string) (T, error)) *fan[T] {
+	f := &fan[T]{todo: serials, calls: make(chan fanCall[T], 2*workers)}
+	for range min(workers, len(serials)) {
+		f.workers.Go(func() {
+			for call := range f.calls {
+				r := PerDevice[T]{Serial: call.serial}
+				r.Value, r.Err = ask(ctx, call.serial)
+				call.result <- r
+			}
 		})
+	}
+	return f
+}
+
+// start gives the workers more to do, until enough results are waited for.
+func (f *fan[T]) start() {
+	for ; len(f.waiting) < cap(f.calls) && len(f.todo) > 0; f.todo = f.todo[1:] {
+		call := fanCall[T]{f.todo[0], make(chan PerDevice[T], 1)}
+		f.waiting = append(f.waiting, call.result)
+		f.calls <- call
 	}
 }
 

@@ -122,7 +122,7 @@ func resourcePage[T any, P flat[T]](body []byte) ([]T, pageTail, error) {
 	items := make([]T, len(*document.Data))
 	for i, r := range *document.Data {
 		items[i] = r.Attributes
-		P(&items[i]).flatten(r.ID)
+		flatten[T, P](&items[i], r.ID)
 	}
 	return items, document.pageTail, nil
 }
