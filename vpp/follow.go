@@ -155,7 +155,7 @@ func (p *part) pending(status *EventStatus, now time.Time) {
 	}
 	wait := max(leastPoll, poll.Backoff{Min: leastPoll, Max: mostPoll}.Delay(p.polls))
 	p.due = now.Add(wait)
-	if p.due.After(p.until) {
+	if p.due.After(p.until.Add(-leastPoll)) { // no other question fits in
 		p.due = later(p.until, now.Add(leastPoll))
 	}
 	p.polls++
