@@ -157,7 +157,7 @@ func (c *call) takes(name string) bool {
 	case name == "limit" || name == "cursor":
 		return ep.list
 	case strings.HasPrefix(name, "fields["):
-		return name == "fields["+ep.shows+"]"
+		return ep.shows != "" && name == "fields["+ep.shows+"]"
 	}
 	return slices.Contains(ep.query, name)
 }

@@ -58,7 +58,7 @@ func TestBlueprintLifecycle(t *testing.T) {
 		if got := c.list(link).ids(); got != before {
 			t.Errorf("%s: %s", kind, got)
 		}
-		if a := c.wantError("PATCH", link, linksText(kind, id), "403 FORBIDDEN_ERROR"); !strings.Contains(a.body, `does not allow 'REPLACE'. Allowed operations: DELETE, GET_RELATIONSHIP, CREATE.`) {
+		if a := c.wantError("PATCH", link, linksText(kind, id), "403 FORBIDDEN_ERROR"); !strings.Contains(a.body, `does not allow 'REPLACE'. Allowed operations: CREATE, DELETE, GET_RELATIONSHIP.`) {
 			t.Error(a)
 		}
 		c.wantViolation("method is not one of this path")

@@ -46,20 +46,15 @@ type Request = sim.Request
 // Busy without a Body gets an error document. Bodies that are JSON objects get the media type of
 // the service.
 func (s *Server) Fail(f Fault) {
-	busy := f.Kind == Busy || f.Kind == BusySeconds || f.Kind == BusyDate
-	if busy && f.Body == "" {
+	if sim.IsBusy(f) && f.Body == "" {
 		status := f.Status
 		or(&status, http.StatusServiceUnavailable)
 		f.Body = string(document(status, problem{code: codeOf(status), detail: http.StatusText(status)}))
 	}
-	if strings.HasPrefix(f.Body, "{") && f.Header.Get("Content-Type") == "" {
-		f.Header = f.Header.Clone()
-		if f.Header == nil {
-			f.Header = make(http.Header)
-		}
-		f.Header.Set("Content-Type", jsonType)
+	if strings.HasPrefix(f.Body, "{") {
+		f = sim.WithType(f, jsonType)
 	}
-	s.faults.Add(f)
+	s.front.Faults.Add(f)
 }
 
 // ErrorFault returns a fault that answers the next request with an error document of one error. Set
@@ -69,7 +64,7 @@ func ErrorFault(status int, code, detail string) Fault {
 }
 
 // ResetFaults forgets the faults that have not happened.
-func (s *Server) ResetFaults() { s.faults.Reset() }
+func (s *Server) ResetFaults() { s.front.Faults.Reset() }
 
 // PendingFaults returns how many faults have not happened yet.
-func (s *Server) PendingFaults() int { return s.faults.Pending() }
+func (s *Server) PendingFaults() int { return s.front.Faults.Pending() }

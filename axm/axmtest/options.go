@@ -19,7 +19,8 @@ type Options struct {
 
 	// LogURL is the base URL of the logs of activities, which are on another host than the API. The
 	// default is Apple's, https://store.blobstore.apple.com, or http without TLS, which the clients
-	// of [Server.Client] reach; a server on a listener of its own needs a second name here.
+	// of [Server.Client] reach. Clients that came to localhost are sent to 127.0.0.1 and the other way
+	// round, on the same port. A server on any other listener needs a second name for it here.
 	LogURL string
 
 	// Latency is how long each request takes before it is looked at.

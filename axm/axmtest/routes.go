@@ -2,6 +2,7 @@ package axmtest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -25,9 +26,10 @@ type route struct {
 // refusal says that a path does not allow a method, in the words of the service.
 func (rt route) refusal(method string) string {
 	allowed := make([]string, 0, len(rt.methods))
-	for _, m := range sortedKeys(rt.methods) {
+	for m := range rt.methods {
 		allowed = append(allowed, rt.operation(m))
 	}
+	slices.Sort(allowed)
 	text := strings.Join(allowed, ", ")
 	or(&text, "none")
 	return "The " + rt.what + " does not allow '" + rt.operation(method) + "'. Allowed operations: " + text + "."
@@ -107,7 +109,7 @@ func activityRoutes() map[string]route {
 			"POST": {run: createActivity, needs: AssignDevices, school: true, body: true},
 		}},
 		"orgDeviceActivities/{id}": {"resource 'orgDeviceActivities'", map[string]endpoint{
-			"GET": {run: getActivity, needs: ReadDevices, school: true, shows: orgDeviceActivities},
+			"GET": {run: getActivity, needs: AssignDevices, school: true, shows: orgDeviceActivities},
 		}},
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/applemdm/applemdm/internal/memhttp"
 	"github.com/applemdm/applemdm/internal/sim"
 )
 
@@ -20,12 +19,8 @@ type Server struct {
 	// "/auth/oauth2/token". The clients also reach Apple's host names, each with its own paths.
 	URL string
 
-	mem     *memhttp.Server
-	log     sim.Log
-	faults  sim.Faults
-	handler http.Handler
-	notes   notes
-	routes  map[string]route
+	front  sim.Front
+	routes map[string]route
 
 	mu       sync.Mutex // guards what follows, and everything in the organisations
 	opts     Options
@@ -49,44 +44,36 @@ func NewServer(opts *Options) *Server {
 		secret:   randomBytes(32),
 	}
 	s.waiting.until = make(map[string]time.Time)
-	s.log.Keep = s.opts.KeepRequests
-	s.handler = s.stamp(s.log.Wrap(s.watch(s.faults.Wrap(http.HandlerFunc(s.serve)))))
-	if s.opts.TLS {
-		s.mem = memhttp.NewTLSServer(s, nil)
-	} else {
-		s.mem = memhttp.NewServer(s)
-	}
-	s.faults.Refuser = s.mem
-	s.URL = s.mem.URL
+	s.front.Log.Keep = s.opts.KeepRequests
+	around := func(h http.Handler) http.Handler { return s.stamp(s.watch(h)) }
+	s.front.Open(http.HandlerFunc(s.serve), around, s.opts.TLS)
+	s.URL = s.front.URL()
 	return s
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.front.ServeHTTP(w, r) }
 
 // Client returns a client with a transport of its own that reaches the in-memory server, whatever
 // host a URL names.
-func (s *Server) Client() *http.Client { return s.mem.Client() }
+func (s *Server) Client() *http.Client { return s.front.Client() }
 
 // Close stops the in-memory server and leaves no goroutine behind.
-func (s *Server) Close() { s.mem.Close() }
+func (s *Server) Close() { s.front.Close() }
 
 // Dials returns how many connections the in-memory server has accepted.
-func (s *Server) Dials() int { return s.mem.Dials() }
+func (s *Server) Dials() int { return s.front.Dials() }
 
 // Received returns the requests so far, those that met a fault included, in order. They hold the
 // tokens and bodies as they were sent.
-func (s *Server) Received() []Request { return s.log.Requests() }
+func (s *Server) Received() []Request { return s.front.Log.Requests() }
 
 // Count returns how many requests there were of a method to a path; empty stands for any, and the
 // path may be a pattern of [path.Match].
-func (s *Server) Count(method, path string) int { return s.log.Count(method, path) }
+func (s *Server) Count(method, path string) int { return s.front.Log.Count(method, path) }
 
 // ResetReceived forgets the requests and violations so far.
-func (s *Server) ResetReceived() {
-	s.log.Reset()
-	s.notes.reset()
-}
+func (s *Server) ResetReceived() { s.front.Forget() }
 
 // Orgs returns the organisations in the order in which they were added.
 func (s *Server) Orgs() []*Org {
