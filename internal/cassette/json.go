@@ -2,6 +2,7 @@ package cassette
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -37,10 +38,17 @@ func (r *redactor) value(how treatment, value string) string {
 	return r.names.get(value)
 }
 
-// kept returns a value that may stay, unless it is known as a secret from elsewhere.
+// kept returns a value that may stay, unless it is not what one expects of such a value: known as a
+// secret from elsewhere, an address, a URL.
 func (r *redactor) kept(value string) string {
-	if standIn, ok := r.names.known(value); ok && standIn == Redacted {
+	standIn, ok := r.names.known(value)
+	switch {
+	case ok && standIn == Redacted:
 		return Redacted
+	case r.isURL(value):
+		return r.url(value)
+	case strings.Contains(value, "@"):
+		return r.names.get(value)
 	}
 	return value
 }
