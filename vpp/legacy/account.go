@@ -3,6 +3,7 @@ package legacy
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 
 	"github.com/applemdm/applemdm/internal/rest"
@@ -80,12 +81,19 @@ func (c *Client) mayCall(ctx context.Context) error {
 	case strayed != nil:
 		_, err = c.ClientConfig(ctx)
 	case !told && (c.opts.MDM.GUID != "" || c.opts.UID != ""):
-		_, err = c.session.Get(ctx)
-		err = ownError(ctx, opClientConfig, rest.Path{serviceClientConfig}, err)
+		if _, err = c.session.Get(ctx); err != nil {
+			look := rest.Request{Op: opClientConfig, Method: http.MethodPost, Path: rest.Path{serviceClientConfig}}
+			err = rest.OwnError[vpp.Error](ctx, look, err)
+		}
 	}
 	if err != nil {
 		return err
 	}
+	return c.claimed()
+}
+
+// claimed returns a [*ClaimedError] if the account is another server's, as far as answers have told.
+func (c *Client) claimed() error {
 	if context, _, _ := c.account.standing(); c.isOther(context) {
 		return claimedBy(context)
 	}

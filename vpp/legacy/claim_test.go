@@ -39,7 +39,7 @@ var everyCall = map[string]func(t *testing.T, c *legacy.Client) error{
 		return err
 	},
 	"RegisterUser": func(t *testing.T, c *legacy.Client) error {
-		_, err := c.RegisterUser(t.Context(), legacy.Registration{ClientUserID: "new"})
+		_, err := c.RegisterUser(t.Context(), vpp.UserRequest{ClientUserID: "new"})
 		return err
 	},
 	"EditUser": func(t *testing.T, c *legacy.Client) error {
@@ -118,6 +118,30 @@ func TestAClaimOfAnotherServerIsNoticedInEveryAnswer(t *testing.T) {
 		if err := s.ask(t); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A claim that is noticed while a call waits to be repeated stops the call.
+func TestAClaimDuringARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *legacy.Options) { o.MDM, o.Retry.MinWait = own, 10*time.Second })
+		if err := s.ask(t); err != nil {
+			t.Fatal(err)
+		}
+		s.srv.Fail(vpptest.Fault{Kind: vpptest.Empty, Path: "/mdm/registerVPPUserSrv"})
+		var call sync.WaitGroup
+		call.Go(func() {
+			err := everyCall["RegisterUser"](t, s.client)
+			if !errors.Is(err, vpp.ErrClaimedByOther) || s.count("registerVPPUserSrv") != 1 {
+				t.Errorf("%v after %d requests", err, s.count("registerVPPUserSrv"))
+			}
+		})
+		time.Sleep(time.Second)
+		s.SetClientContext(otherContext)
+		if err := s.ask(t); err != nil { // whose answer tells
+			t.Error(err)
+		}
+		call.Wait()
 	})
 }
 

@@ -23,7 +23,7 @@ func TestEveryCall(t *testing.T) {
 		if _, err := s.client.Claim(ctx); err != nil {
 			t.Fatal(err)
 		}
-		user, err := s.client.RegisterUser(ctx, legacy.Registration{ClientUserID: "u", Email: "u@example.test"})
+		user, err := s.client.RegisterUser(ctx, vpp.UserRequest{ClientUserID: "u", Email: "u@example.test"})
 		if err != nil || user.Status != vpp.UserRegistered || user.InviteCode == "" || !strings.Contains(user.InviteURL, user.InviteCode) {
 			t.Fatalf("%+v, %v", user, err)
 		}
@@ -251,7 +251,7 @@ func TestATokenOfAnotherLocation(t *testing.T) {
 			t.Error(err)
 		}
 		wrong := s.newClient(t, func(o *legacy.Options) { o.UID = "17" })
-		_, err := wrong.RegisterUser(t.Context(), legacy.Registration{ClientUserID: "u"})
+		_, err := wrong.RegisterUser(t.Context(), vpp.UserRequest{ClientUserID: "u"})
 		if !errors.Is(err, vpp.ErrOtherLocation) || len(s.Users()) != 0 {
 			t.Errorf("%v, users %v", err, s.Users())
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -144,7 +145,7 @@ func (c *Client) currentConfig(ctx context.Context) (*publishedConfig, error) {
 		config, err = c.config.Get(ctx)
 	}
 	if err != nil {
-		return nil, ownError(ctx, opConfig, rest.Path{serviceConfig}, err)
+		return nil, rest.OwnError[vpp.Error](ctx, rest.Request{Op: opConfig, Method: http.MethodPost, Path: rest.Path{serviceConfig}}, err)
 	}
 	return config, nil
 }

@@ -58,7 +58,7 @@ func ExampleClient_RegisterUser() {
 	defer end()
 	ctx := context.Background()
 
-	user, err := client.RegisterUser(ctx, legacy.Registration{
+	user, err := client.RegisterUser(ctx, vpp.UserRequest{
 		ClientUserID: "8f6c2a9e-0000-4000-8000-000000000017", ManagedAppleAccount: "pat@acme.example",
 	})
 	if err != nil {
@@ -66,11 +66,11 @@ func ExampleClient_RegisterUser() {
 	}
 	fmt.Println(user.Status)
 
-	_, err = client.RegisterUser(ctx, legacy.Registration{
+	_, err = client.RegisterUser(ctx, vpp.UserRequest{
 		ClientUserID: "8f6c2a9e-0000-4000-8000-000000000018", ManagedAppleAccount: "kim@elsewhere.example",
 	})
 	if errors.Is(err, vpp.ErrAccountUnusable) {
-		user, err = client.RegisterUser(ctx, legacy.Registration{ClientUserID: "8f6c2a9e-0000-4000-8000-000000000018"})
+		user, err = client.RegisterUser(ctx, vpp.UserRequest{ClientUserID: "8f6c2a9e-0000-4000-8000-000000000018"})
 	}
 	if err != nil {
 		log.Fatal(err)

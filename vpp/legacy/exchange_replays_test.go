@@ -10,7 +10,7 @@ import (
 	"github.com/applemdm/applemdm/vpp/legacy"
 )
 
-func register(r legacy.Registration) func(context.Context, *legacy.Client) (any, error) {
+func register(r vpp.UserRequest) func(context.Context, *legacy.Client) (any, error) {
 	return func(ctx context.Context, c *legacy.Client) (any, error) {
 		return exchange.Value(c.RegisterUser(ctx, r))
 	}
@@ -37,16 +37,16 @@ func userReplays() []replay {
 	one := func(id string) []legacy.User { return []legacy.User{{ClientUserID: id}} }
 	twice := func(o *legacy.Options) { o.Retry.Tries = 2 }
 	return []replay{
-		{exchange: "users/register", call: register(legacy.Registration{ClientUserID: "8f6c-17", Email: "pat@acme.example"}), want: legacy.User{
+		{exchange: "users/register", call: register(vpp.UserRequest{ClientUserID: "8f6c-17", Email: "pat@acme.example"}), want: legacy.User{
 			UserID: 100777, ClientUserID: "8f6c-17", Email: "pat@acme.example", Status: vpp.UserRegistered, InviteCode: "0f0e",
 			InviteURL: "https://buy.example.test/associate?cc=us&inviteCode=0f0e&mt=8", Unknown: raw("new", "true"),
 		}},
-		{exchange: "users/register with an account", call: register(legacy.Registration{ClientUserID: "8f6c-17", ManagedAppleAccount: "pat@acme.example"}),
+		{exchange: "users/register with an account", call: register(vpp.UserRequest{ClientUserID: "8f6c-17", ManagedAppleAccount: "pat@acme.example"}),
 			want: legacy.User{UserID: 100777, ClientUserID: "8f6c-17", Status: vpp.UserAssociated, IDHash: "q83vEjRWeJA="}},
-		{exchange: "users/register an account of others", call: register(legacy.Registration{ClientUserID: "8f6c-17", ManagedAppleAccount: "pat@other.example"}),
+		{exchange: "users/register an account of others", call: register(vpp.UserRequest{ClientUserID: "8f6c-17", ManagedAppleAccount: "pat@other.example"}),
 			refusal: &wireError{status: 200, number: 9635, message: "Apple ID can't be associated", is: vpp.ErrAccountUnusable,
 				requestID: "11111111-2222-3333-4444-555555555555", op: "register the user"}},
-		{exchange: "users/register, and get no user", call: register(legacy.Registration{ClientUserID: "8f6c-17"}),
+		{exchange: "users/register, and get no user", call: register(vpp.UserRequest{ClientUserID: "8f6c-17"}),
 			refusal: &wireError{status: 200, is: vpp.ErrUnexpectedAnswer, op: "register the user"}},
 		{exchange: "users/get, with licenses", call: get(legacy.UserKey{ClientUserID: "8f6c-17", IDHash: "q83vEjRWeJA="}), want: legacy.User{
 			UserID: 100777, ClientUserID: "8f6c-17", Status: vpp.UserRetired, IDHash: "q83vEjRWeJA=",
@@ -163,44 +163,44 @@ func manageReplays() []replay {
 		{exchange: "manage/some fail", call: manage(legacy.Management{
 			AdamID: "1000000001", AssociateSerialNumbers: []string{"X0EXAMPLE2", "X0EXAMPLE3", "X0EXAMPLE2", "X0EXAMPLE4"},
 		}), want: legacy.ManagementResult{ProductType: legacy.ProductApplication, ProductTypeName: "Application", Associations: []legacy.Outcome{
-			{SerialNumber: "X0EXAMPLE2", LicenseID: "77", Unknown: raw("new", "1")},
-			{SerialNumber: "X0EXAMPLE3", Number: 9610, Message: "none left", Err: vpp.ErrNotEnoughLicenses},
-			{SerialNumber: "X0EXAMPLE4", Err: legacy.ErrNoOutcome},
+			{SerialNumber: "X0EXAMPLE2", LicenseID: "77", Unknown: raw("new", "1"), Status: vpp.StatusDone},
+			{SerialNumber: "X0EXAMPLE3", Number: 9610, Message: "none left", Status: vpp.StatusFailed, Err: vpp.ErrNotEnoughLicenses},
+			{SerialNumber: "X0EXAMPLE4", Status: vpp.StatusUncertain, Err: legacy.ErrNoOutcome},
 		}}},
 		{exchange: "manage/all fail", call: manage(legacy.Management{
 			AdamID: "1000000002", PricingParam: vpp.PricingHighQuality, DisassociateClientUserIDs: []string{"u1", "u1"}, Quiet: true,
 		}), want: legacy.ManagementResult{Disassociations: []legacy.Outcome{
-			{ClientUserID: "u1", Number: 9607, Message: "irrevocable", Err: vpp.ErrNotRevocable},
+			{ClientUserID: "u1", Number: 9607, Message: "irrevocable", Status: vpp.StatusFailed, Err: vpp.ErrNotRevocable},
 		}}},
 		{exchange: "manage/all fail for one reason", call: manage(legacy.Management{
 			AdamID: "1", DisassociateClientUserIDs: []string{"u1"}, AssociateClientUserIDs: []string{"u2"},
 		}), want: legacy.ManagementResult{
-			Disassociations: []legacy.Outcome{{ClientUserID: "u1", Err: legacy.ErrLicenseLocked}},
-			Associations:    []legacy.Outcome{{ClientUserID: "u2", Err: legacy.ErrLicenseLocked}},
+			Disassociations: []legacy.Outcome{{ClientUserID: "u1", Status: vpp.StatusFailed, Err: legacy.ErrLicenseLocked}},
+			Associations:    []legacy.Outcome{{ClientUserID: "u2", Status: vpp.StatusFailed, Err: legacy.ErrLicenseLocked}},
 		}},
 		{exchange: "manage/entries without a word", call: manage(legacy.Management{
 			AdamID: "1", DisassociateSerialNumbers: []string{"A"}, AssociateSerialNumbers: []string{"B"},
 		}), want: legacy.ManagementResult{
-			Disassociations: []legacy.Outcome{{SerialNumber: "A", Err: legacy.ErrNoOutcome}},
-			Associations:    []legacy.Outcome{{SerialNumber: "B", LicenseID: "5"}},
+			Disassociations: []legacy.Outcome{{SerialNumber: "A", Status: vpp.StatusUncertain, Err: legacy.ErrNoOutcome}},
+			Associations:    []legacy.Outcome{{SerialNumber: "B", LicenseID: "5", Status: vpp.StatusDone}},
 		}},
 		{exchange: "manage/as it was asked for already", call: manage(legacy.Management{
 			AdamID: "1", DisassociateSerialNumbers: []string{"A"}, AssociateClientUserIDs: []string{"u1", "u2", "u3"},
 		}), want: legacy.ManagementResult{
-			Disassociations: []legacy.Outcome{{SerialNumber: "A", Number: 9619, Message: "not associated"}},
+			Disassociations: []legacy.Outcome{{SerialNumber: "A", Number: 9619, Message: "not associated", Status: vpp.StatusDone}},
 			Associations: []legacy.Outcome{
-				{ClientUserID: "u1", Number: 9616, Message: "has it", AlreadyAssigned: &legacy.License{
+				{ClientUserID: "u1", Number: 9616, Message: "has it", Status: vpp.StatusDone, AlreadyAssigned: &legacy.License{
 					ID: "7", AdamID: "1", Status: legacy.LicenseAssociated, UserID: "5", ClientUserID: "u1"}},
-				{ClientUserID: "u2", Number: 9616, Message: "has it", AssignedToUsers: []legacy.User{{
+				{ClientUserID: "u2", Number: 9616, Message: "has it", Status: vpp.StatusDone, AssignedToUsers: []legacy.User{{
 					UserID: 8, ClientUserID: "u9", IDHash: "h", Email: "e@acme.example", Status: vpp.UserAssociated}}},
-				{ClientUserID: "u3", Number: 9630, Message: "has it still"},
+				{ClientUserID: "u3", Number: 9630, Message: "has it still", Status: vpp.StatusDone},
 			},
 		}},
 		{exchange: "manage/licenses by number", call: manage(twoLicenses), want: legacy.ManagementResult{Disassociations: []legacy.Outcome{
-			{LicenseID: "7"}, {LicenseID: "8", Number: 9624, Message: "refunded", Err: legacy.ErrLicenseRefunded},
+			{LicenseID: "7", Status: vpp.StatusDone}, {LicenseID: "8", Number: 9624, Message: "refunded", Status: vpp.StatusFailed, Err: legacy.ErrLicenseRefunded},
 		}}},
 		{exchange: "manage/licenses by number, fewer than asked for", call: manage(twoLicenses), want: legacy.ManagementResult{
-			Disassociations: []legacy.Outcome{{LicenseID: "7", Err: legacy.ErrNoOutcome}, {LicenseID: "8", Err: legacy.ErrNoOutcome}},
+			Disassociations: []legacy.Outcome{{LicenseID: "7", Status: vpp.StatusUncertain, Err: legacy.ErrNoOutcome}, {LicenseID: "8", Status: vpp.StatusUncertain, Err: legacy.ErrNoOutcome}},
 		}},
 		{exchange: "manage/refused as a whole", call: manage(oneDevice), refusal: &wireError{
 			status: 200, number: 9645, message: "read-only", is: legacy.ErrManagedByApple, op: "manage licenses"}},

@@ -160,7 +160,7 @@ var faultCalls = []*faultCall{
 		return readAll(s.client.Users(ctx, legacy.UserFilter{}), 10)
 	}},
 	{name: "register", service: "registerVPPUserSrv", do: func(ctx context.Context, s *site) error {
-		user, err := s.client.RegisterUser(ctx, legacy.Registration{ClientUserID: "new"})
+		user, err := s.client.RegisterUser(ctx, vpp.UserRequest{ClientUserID: "new"})
 		if err == nil && user.ClientUserID != "new" {
 			return fmt.Errorf("%+v", user)
 		}

@@ -102,7 +102,7 @@ func (w *walk[T]) next(ctx context.Context) (*Page[T], bool, error) {
 		return nil, false, fmt.Errorf("%s: %w", w.list.op, vpp.ErrPageCap)
 	}
 	answer, err := w.ask(ctx)
-	for errors.Is(err, ErrBatchLost) && w.restart() {
+	for w.lost(err) && w.restart() {
 		answer, err = w.ask(ctx)
 	}
 	if err != nil {
@@ -119,6 +119,13 @@ func (w *walk[T]) next(ctx context.Context) (*Page[T], bool, error) {
 	w.token = tail.BatchToken
 	w.pages++
 	return p, !p.Completes, nil
+}
+
+// lost reports whether Apple does not have the list (any more), or does not take the token that changes
+// were asked with.
+func (w *walk[T]) lost(err error) bool {
+	first := w.token == "" && w.list.since != ""
+	return errors.Is(err, ErrBatchLost) || first && errors.Is(err, vpp.ErrInvalidRequest)
 }
 
 // restart begins a lost list again, and reports whether that may help. A list of changes that cannot

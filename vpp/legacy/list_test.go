@@ -173,6 +173,24 @@ func TestChangesAfterARenewal(t *testing.T) {
 	})
 }
 
+// A token that Apple does not take any more for a reason of its own costs a whole read, too.
+func TestChangesSinceATokenThatIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, &vpptest.Options{PageSize: 2}, nil)
+		want := s.users(3)
+		ids, last := readUsers(t, s.client, legacy.UserFilter{SinceModifiedToken: "H4sI"})
+		if !slices.Equal(ids, want) || last.Delta {
+			t.Errorf("%q, %+v", ids, last)
+		}
+		s.srv.Fail(func() vpptest.Fault { f := vpptest.LegacyErrorFault(9602); f.Count = -1; return f }())
+		s.srv.ResetReceived()
+		_, err := exchange.Collect(s.client.Users(t.Context(), legacy.UserFilter{SinceModifiedToken: "H4sI"}))
+		if !errors.Is(err, vpp.ErrInvalidRequest) || s.count("getVPPUsersSrv") != 2 {
+			t.Errorf("%v after %d requests", err, s.count("getVPPUsersSrv"))
+		}
+	})
+}
+
 func TestLeavingALoopCostsLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, &vpptest.Options{PageSize: 2}, nil)

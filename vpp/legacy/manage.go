@@ -43,8 +43,8 @@ type ManagementResult struct {
 
 // Done reports whether everything is as it was asked for.
 func (r *ManagementResult) Done() bool {
-	failed := func(o Outcome) bool { return o.Err != nil }
-	return !slices.ContainsFunc(r.Disassociations, failed) && !slices.ContainsFunc(r.Associations, failed)
+	undone := func(o Outcome) bool { return o.Status != vpp.StatusDone }
+	return !slices.ContainsFunc(r.Disassociations, undone) && !slices.ContainsFunc(r.Associations, undone)
 }
 
 // Outcome is what became of one entry.
@@ -70,24 +70,22 @@ type Outcome struct {
 
 	Unknown vpp.Unknown `json:",embed"`
 
-	// Err is nil if the entry is as it was asked for, now or already before. Otherwise it is a
-	// [*vpp.Error] for what Apple refuses, [ErrNoOutcome] for what Apple does not mention,
-	// [ErrNotSent] for what was left after a failure, and that failure for what was in the request
-	// that failed: see [PartialError].
+	// Status is [vpp.StatusDone] if the entry is as it was asked for, now or already before, and
+	// [vpp.StatusFailed] if Apple refuses it. [vpp.StatusUncertain] and [vpp.StatusNotSent] come
+	// with a [PartialError], and the former also for what an answer does not mention.
+	Status vpp.Status `json:"-"`
+
+	// Err says why it is not done; nil if it is.
 	Err error `json:"-"`
 }
 
 // ErrNoOutcome: the answer does not mention the entry. Look what became of it.
 var ErrNoOutcome = errors.New("the answer does not say what became of it")
 
-// ErrNotSent: the entry was in none of the requests that were sent.
-var ErrNotSent = errors.New("not sent after a failure")
-
 // PartialError says that a management failed after Apple had already answered for some entries.
 // errors.Is and errors.As reach the failure.
 type PartialError struct {
-	// Result has the outcomes that came. [Outcome.Err] of the others is Err where they were in the
-	// request that failed, and may have been carried out, or [ErrNotSent].
+	// Result has the outcomes that came. [Outcome.Err] of the others is Err.
 	Result *ManagementResult
 	Err    error
 }
@@ -130,7 +128,7 @@ const opManage = "manage licenses"
 //
 // It costs one request for as many entries as [ServiceConfig.MaxBatchAssociate] and
 // [ServiceConfig.MaxBatchDisassociate] say, one after the other. That an entry fails is no error:
-// see [Outcome.Err]. A failure after the first request is a [*PartialError]. Everything may be
+// see [Outcome.Status]. A failure after the first request is a [*PartialError]. Everything may be
 // repeated: who has the asset already, or has it no more, counts as done.
 //
 // https://developer.apple.com/documentation/devicemanagement/manage-licenses

@@ -166,14 +166,45 @@ func TestAManagementThatBreaksOff(t *testing.T) {
 		}
 		for i, o := range r.Associations {
 			switch {
-			case i < 10 && o.Err != nil, i >= 10 && i < 20 && o.Err != partial.Err, i >= 20 && !errors.Is(o.Err, legacy.ErrNotSent):
-				t.Errorf("%d: %v", i, o.Err)
+			case i < 10 && (o.Status != vpp.StatusDone || o.Err != nil), i >= 10 && o.Err != partial.Err,
+				i >= 10 && i < 20 && o.Status != vpp.StatusUncertain, i >= 20 && o.Status != vpp.StatusNotSent:
+				t.Errorf("%d: %v, %v", i, o.Status, o.Err)
 			}
 		}
 		result, err := s.client.ManageLicenses(t.Context(), m) // goes on
 		done(t, result, err)
 		if n := len(s.holders("1")); n != 25 {
 			t.Errorf("%d have it", n)
+		}
+	})
+}
+
+// Apple's answer to the part that failed decides what became of it.
+func TestWhatBecameOfThePartThatFailed(t *testing.T) {
+	for want, fault := range map[vpp.Status]vpptest.Fault{
+		vpp.StatusFailed:    vpptest.LegacyErrorFault(9645),
+		vpp.StatusNotSent:   {Kind: vpptest.Busy},
+		vpp.StatusUncertain: {Kind: vpptest.Empty},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, nil, func(o *legacy.Options) { o.Retry.Tries = 1 })
+			s.Buy(vpptest.Asset{AdamID: "1", Total: 100})
+			fault.Path, fault.Skip = "/mdm/manageVPPLicensesByAdamIdSrv", 1
+			s.srv.Fail(fault)
+			_, err := s.client.ManageLicenses(t.Context(), legacy.Management{AdamID: "1", AssociateSerialNumbers: names("A", 25)})
+			partial, ok := errors.AsType[*legacy.PartialError](err)
+			if !ok || partial.Result.Associations[10].Status != want || partial.Result.Associations[20].Status != vpp.StatusNotSent {
+				t.Errorf("%s: %v", want, err)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *legacy.Options) { o.Retry.Tries = 1 })
+		s.srv.Fail(vpptest.Fault{Kind: vpptest.Refuse, Path: "/mdm/manageVPPLicensesByAdamIdSrv", Skip: 1})
+		_, err := s.client.ManageLicenses(t.Context(), legacy.Management{AdamID: "1", AssociateSerialNumbers: names("A", 25)})
+		partial, ok := errors.AsType[*legacy.PartialError](err)
+		if !ok || partial.Result.Associations[10].Status != vpp.StatusNotSent {
+			t.Error(err)
 		}
 	})
 }
@@ -194,8 +225,8 @@ func TestAManagementThatIsCancelledBetweenRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, o := range partial.Result.Associations {
-			if i < 10 && o.Err != nil || i >= 10 && !errors.Is(o.Err, legacy.ErrNotSent) {
-				t.Errorf("%d: %v", i, o.Err)
+			if i < 10 && o.Err != nil || i >= 10 && (o.Err != partial.Err || o.Status != vpp.StatusNotSent) {
+				t.Errorf("%d: %v, %v", i, o.Status, o.Err)
 			}
 		}
 	})
@@ -214,7 +245,7 @@ func TestBadInputCostsNoRequest(t *testing.T) {
 		"Management.DisassociateLicenseIDs: must not have entries":      manage(legacy.Management{AdamID: "1", DisassociateSerialNumbers: one, DisassociateLicenseIDs: one}),
 		"Management.AssociateSerialNumbers[1]: must not be empty":       manage(legacy.Management{AdamID: "1", AssociateSerialNumbers: []string{"A", ""}}),
 		"Management.DisassociateClientUserIDs[1]: must not be empty":    manage(legacy.Management{AdamID: "1", DisassociateClientUserIDs: []string{"A", ""}}),
-		"Registration.ClientUserID: must not be empty":                  errOf(s.client.RegisterUser(ctx, legacy.Registration{})),
+		"UserRequest.ClientUserID: must not be empty":                   errOf(s.client.RegisterUser(ctx, vpp.UserRequest{})),
 		"UserKey: must have one of ClientUserID and UserID":             errOf(s.client.User(ctx, legacy.UserKey{})),
 		"UserKey: must have one of ClientUserID and UserID (both)":      errOf(s.client.EditUser(ctx, legacy.UserKey{UserID: 1, ClientUserID: "u"}, legacy.UserChange{Email: "x"})),
 		"UserKey.UserID: must not be negative":                          errOf(s.client.RetireUser(ctx, legacy.UserKey{UserID: -1})),

@@ -63,7 +63,11 @@ func (c *Client) sendToken(ctx context.Context, r request, to target, members []
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.do(ctx, to.engine, rest.Request{Op: r.op, Path: to.path, Body: body})
+	req := rest.Request{Op: r.op, Path: to.path, Body: body}
+	if !r.always {
+		req.Sign = func(*http.Request) error { return c.claimed() } // by another, since the call began
+	}
+	resp, err := c.do(ctx, to.engine, req)
 	if err != nil {
 		return nil, redacted(err, token, r.secret)
 	}
@@ -158,7 +162,7 @@ func (c *Client) currentToken(ctx context.Context, r request, to target) (*vpp.T
 		token, err = c.token.Get(ctx)
 	}
 	if err != nil {
-		return nil, ownError(ctx, r.op, to.path, err)
+		return nil, rest.OwnError[vpp.Error](ctx, rest.Request{Op: r.op, Method: http.MethodPost, Path: to.path}, err)
 	}
 	return token, nil
 }
@@ -175,23 +179,4 @@ func (c *Client) readToken(ctx context.Context, _ *vpp.Token) (*vpp.Token, error
 		return nil, fmt.Errorf("%w (on %s)", vpp.ErrTokenExpired, token.Expiry.Format(time.DateOnly))
 	}
 	return token, nil
-}
-
-// ownError returns the error of a call that got no token or no service configuration. That its own
-// time was up, while it waited for another call that reads them, is told as for every call that gets
-// no answer. All who waited share the error, so each gets a [*vpp.Error] of its own to change. No
-// error stays none.
-func ownError(ctx context.Context, op string, path rest.Path, err error) error {
-	if err == nil {
-		return nil
-	}
-	if shared, ok := err.(*vpp.Error); ok {
-		own := *shared
-		return &own
-	}
-	_, told := errors.AsType[*vpp.TransportError](err)
-	if told || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
-		return err
-	}
-	return &vpp.TransportError{Op: op, Method: http.MethodPost, Path: path.String(), Err: err}
 }

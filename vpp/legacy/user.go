@@ -53,25 +53,10 @@ func (k UserKey) check() error {
 	return nil
 }
 
-// Registration is what a user is registered with.
-//
-// https://developer.apple.com/documentation/devicemanagement/registervppuserrequest
-type Registration struct {
-	// ClientUserID is unique in the organisation and cannot be changed: best a UUID, and no e-mail
-	// address, which somebody else may have one day.
-	ClientUserID string `json:"clientUserIdStr"`
-
-	Email string `json:"email,omitzero"` // for information
-
-	// ManagedAppleAccount associates the user at once, without an invitation. It must be of the
-	// organisation of the token, and so must be the owner of the token.
-	ManagedAppleAccount string `json:"managedAppleIDStr,omitzero"`
-}
-
 // UserChange is what can be changed of a user; "" leaves it.
 type UserChange struct {
 	Email               string `json:"email,omitzero"`
-	ManagedAppleAccount string `json:"managedAppleIDStr,omitzero"` // see [Registration]
+	ManagedAppleAccount string `json:"managedAppleIDStr,omitzero"` // as in [vpp.UserRequest]
 }
 
 type userAnswer struct {
@@ -99,11 +84,14 @@ func (c *Client) callUser(ctx context.Context, op, service string, body any) (*U
 // another organisation is [vpp.ErrAccountUnusable], one that another user has [vpp.ErrAccountTaken].
 //
 // https://developer.apple.com/documentation/devicemanagement/register-a-user
-func (c *Client) RegisterUser(ctx context.Context, user Registration) (*User, error) {
+func (c *Client) RegisterUser(ctx context.Context, user vpp.UserRequest) (*User, error) {
 	if user.ClientUserID == "" {
-		return nil, &vpp.InputError{Field: "Registration.ClientUserID", Rule: "must not be empty"}
+		return nil, &vpp.InputError{Field: "UserRequest.ClientUserID", Rule: "must not be empty"}
 	}
-	return c.callUser(ctx, "register the user", serviceRegisterUser, user)
+	return c.callUser(ctx, "register the user", serviceRegisterUser, struct {
+		UserKey
+		UserChange
+	}{UserKey{ClientUserID: user.ClientUserID}, UserChange{user.Email, user.ManagedAppleAccount}})
 }
 
 // User returns a user with the licences that it holds: one request. Nobody of that name is

@@ -2,6 +2,7 @@ package legacy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/applemdm/applemdm/internal/field"
@@ -48,12 +49,12 @@ func (e entries) outcome(i int) Outcome {
 	return Outcome{LicenseID: e.ids[i]}
 }
 
-// outcomes returns one outcome for each entry, with that error.
-func (e entries) outcomes(err error) []Outcome {
+// outcomes returns one outcome for each entry, all of that status for that reason.
+func (e entries) outcomes(status vpp.Status, err error) []Outcome {
 	all := make([]Outcome, len(e.ids))
 	for i := range e.ids {
 		all[i] = e.outcome(i)
-		all[i].Err = err
+		all[i].Status, all[i].Err = status, err
 	}
 	return all
 }
@@ -235,11 +236,11 @@ func (a *manageAnswer) outcomes(asked entries, said []Outcome) []Outcome {
 		o, found := byID[id]
 		if !found {
 			o = asked.outcome(i)
-			o.Err = ErrNoOutcome
+			o.Status, o.Err = vpp.StatusUncertain, ErrNoOutcome
 			all[i] = o
 			continue
 		}
-		o.Err = a.errOf(o)
+		o.Status, o.Err = a.statusOf(o)
 		if asked.kind == licenseEntries {
 			o.LicenseID = id
 		}
@@ -248,22 +249,22 @@ func (a *manageAnswer) outcomes(asked entries, said []Outcome) []Outcome {
 	return all
 }
 
-// errOf returns what [Outcome.Err] of an outcome is.
-func (a *manageAnswer) errOf(o Outcome) error {
+// statusOf returns [Outcome.Status] and [Outcome.Err] of an outcome.
+func (a *manageAnswer) statusOf(o Outcome) (vpp.Status, error) {
 	number, message := o.Number, o.Message
 	switch {
 	case number == 0 && (o.LicenseID != "" || a.Status == 0):
-		return nil
+		return vpp.StatusDone, nil
 	case number == 0:
 		number, message = a.Number, a.Message
 	}
 	switch number {
 	case NumberAlreadyAssigned, NumberStillAssigned, NumberNotAssigned:
-		return nil
+		return vpp.StatusDone, nil
 	case 0:
-		return ErrNoOutcome
+		return vpp.StatusUncertain, ErrNoOutcome
 	}
-	return &vpp.Error{Op: opManage, StatusCode: 200, Number: number, Message: message, Err: sentinels[number]}
+	return vpp.StatusFailed, &vpp.Error{Op: opManage, StatusCode: 200, Number: number, Message: message, Err: sentinels[number]}
 }
 
 // failed returns err, with what was answered before around it.
@@ -271,10 +272,28 @@ func (w *work) failed(err error) error {
 	if !w.answered {
 		return err
 	}
+	status := statusAfter(err)
 	_, take := w.take.cut(len(w.taking.ids))
 	_, give := w.give.cut(len(w.giving.ids))
 	r := &w.result
-	r.Disassociations = append(append(r.Disassociations, w.taking.outcomes(err)...), take.outcomes(ErrNotSent)...)
-	r.Associations = append(append(r.Associations, w.giving.outcomes(err)...), give.outcomes(ErrNotSent)...)
+	r.Disassociations = append(append(r.Disassociations, w.taking.outcomes(status, err)...), take.outcomes(vpp.StatusNotSent, err)...)
+	r.Associations = append(append(r.Associations, w.giving.outcomes(status, err)...), give.outcomes(vpp.StatusNotSent, err)...)
 	return &PartialError{Result: r, Err: err}
+}
+
+// statusAfter returns what became of the entries of a request that ended with err.
+func statusAfter(err error) vpp.Status {
+	if line, ok := errors.AsType[*vpp.TransportError](err); ok {
+		if line.Sent {
+			return vpp.StatusUncertain
+		}
+		return vpp.StatusNotSent
+	}
+	switch e, ok := errors.AsType[*vpp.Error](err); {
+	case !ok, errors.Is(e, vpp.ErrMaintenance), errors.Is(e, vpp.ErrTooManyRequests):
+		return vpp.StatusNotSent
+	case errors.Is(e, vpp.ErrServer), errors.Is(e, vpp.ErrUnexpectedAnswer):
+		return vpp.StatusUncertain
+	}
+	return vpp.StatusFailed
 }
