@@ -37,27 +37,23 @@ func Decode(body []byte, v any, forgiving ...*json.Unmarshalers) error {
 // odd member must not cost the whole answer. These members go into the map that unknown points to,
 // where they survive encoding; the others are decoded as ever.
 //
-// A T within a T is a record as well, and inner says what else within it is one: an odd member of an
-// inner record stays in that.
+// A T within a T is a record as well, to a depth that Apple has use for, and inner says what else
+// within it is one: an odd member of an inner record stays in that.
 func Record[T any](unknown func(*T) *map[string]jsontext.Value, inner ...*json.Unmarshalers) *json.Unmarshalers {
-	var read func(*jsontext.Decoder, *T) error
-	within := func() *json.Unmarshalers {
-		outermost := true
-		itself := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *T) error {
-			if outermost {
-				outermost = false
-				return errors.ErrUnsupported
-			}
-			return read(dec, v)
-		})
-		return json.JoinUnmarshalers(append([]*json.Unmarshalers{itself}, inner...)...)
-	}
-	read = func(dec *jsontext.Decoder, v *T) error {
+	return json.UnmarshalFromFunc(recordAt(0, unknown, inner))
+}
+
+// maxDepth bounds the work, which each odd member multiplies at each depth.
+const maxDepth = 3
+
+// recordAt reads a T that lies within so many others.
+func recordAt[T any](depth int, unknown func(*T) *map[string]jsontext.Value, inner []*json.Unmarshalers) func(*jsontext.Decoder, *T) error {
+	return func(dec *jsontext.Decoder, v *T) error {
 		object, err := dec.ReadValue()
 		if err != nil {
 			return err
 		}
-		odd, err := fit(object.Clone(), v, within)
+		odd, err := fit(object.Clone(), v, func() *json.Unmarshalers { return within(depth, unknown, inner) })
 		if err != nil || len(odd) == 0 {
 			return err
 		}
@@ -68,7 +64,22 @@ func Record[T any](unknown func(*T) *map[string]jsontext.Value, inner ...*json.U
 		maps.Copy(*kept, odd)
 		return nil
 	}
-	return json.UnmarshalFromFunc(read)
+}
+
+// within forgives what is inside a T, and leaves the T itself alone.
+func within[T any](depth int, unknown func(*T) *map[string]jsontext.Value, inner []*json.Unmarshalers) *json.Unmarshalers {
+	if depth == maxDepth {
+		return json.JoinUnmarshalers(inner...)
+	}
+	outermost, next := true, recordAt(depth+1, unknown, inner)
+	itself := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *T) error {
+		if outermost {
+			outermost = false
+			return errors.ErrUnsupported
+		}
+		return next(dec, v)
+	})
+	return json.JoinUnmarshalers(itself, json.JoinUnmarshalers(inner...))
 }
 
 // fit decodes object into v without the members that do not fit, and returns these.

@@ -1,6 +1,7 @@
 package lenient
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -123,5 +124,23 @@ func TestRecordsWithinRecords(t *testing.T) {
 	}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestDeepRecordsCostLittle(t *testing.T) {
+	const depth = 200
+	body := strings.Repeat(`{"name":1,"sparse":2,"parts":{"a":`, depth) + "{}" + strings.Repeat("}}", depth)
+	var got nested
+	if err := Decode([]byte(body), &got, Record(func(n *nested) *map[string]jsontext.Value { return &n.Unknown })); err != nil {
+		t.Fatal(err)
+	}
+	levels := 0
+	for part, ok := got, true; ok; part, ok = part.Parts["a"] {
+		if levels++; string(part.Unknown["name"]) != "1" {
+			t.Errorf("level %d: %+v", levels, part)
+		}
+	}
+	if levels != maxDepth+1 {
+		t.Errorf("%d levels were forgiven", levels)
 	}
 }
