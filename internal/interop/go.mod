@@ -4,7 +4,10 @@ go 1.26.0
 
 require (
 	github.com/applemdm/applemdm v0.0.0
+	github.com/google/uuid v1.6.0
+	github.com/micromdm/nanoaxm v0.2.0
 	github.com/micromdm/nanodep v0.7.0
+	github.com/micromdm/nanolib v0.5.0
 )
 
 require (
@@ -14,9 +17,11 @@ require (
 	github.com/gomodule/oauth1 v0.2.0 // indirect
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
-	github.com/micromdm/nanolib v0.5.0 // indirect
+	github.com/micromdm/plist v0.2.2 // indirect
 	github.com/smallstep/pkcs7 v0.2.3 // indirect
+	go.yaml.in/yaml/v4 v4.0.0-rc.6 // indirect
 	golang.org/x/time v0.16.0 // indirect
+	gopkg.in/dnaeon/go-vcr.v4 v4.0.7 // indirect
 )
 
 replace github.com/applemdm/applemdm => ../..
