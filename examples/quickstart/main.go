@@ -4,7 +4,7 @@
 //	go run ./examples/quickstart
 //
 // It is written to be read. Each file is a chapter: dep.go is about Device Assignment,
-// apns.go about the push that wakes devices.
+// apns.go about the push that wakes devices, vpp.go about apps for them.
 package main
 
 import (
@@ -34,6 +34,7 @@ It takes no flags.
 With real credentials, or a simulator on a port:
   go run ./examples/depsync -h    follows the device list of a server token
   go run ./examples/mdmpush -h    wakes devices with a push certificate
+  go run ./examples/vppassign -h  assigns apps with a content token
 `)
 }
 
@@ -45,6 +46,9 @@ func run(ctx context.Context, stage *stage) error {
 		return err
 	}
 	if err := pushing(ctx, stage, serials); err != nil {
+		return err
+	}
+	if err := assigning(ctx, stage, serials); err != nil {
 		return err
 	}
 	return stage.table(time.Since(start))

@@ -64,6 +64,9 @@ func (p *progress) add(n int) {
 	}
 }
 
+// set shows that done steps are done in all.
+func (p *progress) set(done int) { p.add(done - p.done) }
+
 func (p *progress) close() {
 	if p.bar == nil {
 		p.stage.say("  %-28s %d of %d", p.what, p.done, p.total)
