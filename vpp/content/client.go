@@ -297,7 +297,7 @@ func send(ctx context.Context, engine *rest.Engine, r request, header http.Heade
 		return nil, err
 	}
 	if resp.Status != http.StatusOK {
-		return nil, refusal(r.op, resp, r.owned)
+		return nil, refusal(r.op, resp, header.Get("Authorization") != "", r.owned)
 	}
 	return resp, nil
 }

@@ -13,6 +13,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -210,14 +211,15 @@ func TestConcurrentCallsShareTheirCredentials(t *testing.T) {
 		s := newSite(t, &vpptest.Options{Latency: time.Second}, nil)
 		var failed atomic.Int32
 		storm := func() {
+			var calls sync.WaitGroup
 			for range 20 {
-				go func() {
+				calls.Go(func() {
 					if s.ownedApp(t.Context()) != nil {
 						failed.Add(1)
 					}
-				}()
+				})
 			}
-			time.Sleep(time.Minute)
+			calls.Wait()
 		}
 		storm()
 		s.srv.RevokeDeveloperKey()

@@ -105,14 +105,15 @@ var (
 	ErrNotFound = errors.New("not found in this storefront")
 )
 
-// sentinel returns what a refusal stands for. owned says that it was asked with the content token.
-func sentinel(status int, owned bool) error {
+// sentinel returns what a refusal stands for. signed and owned say that the request had a developer
+// token and a content token.
+func sentinel(status int, signed, owned bool) error {
 	switch {
-	case status == http.StatusUnauthorized:
+	case status == http.StatusUnauthorized && signed:
 		return ErrDeveloperToken
-	case status == http.StatusForbidden && owned:
+	case (status == http.StatusForbidden || status == http.StatusUnauthorized) && owned:
 		return vpp.ErrTokenInvalid
-	case status == http.StatusForbidden:
+	case status == http.StatusForbidden, status == http.StatusUnauthorized:
 		return vpp.ErrForbidden
 	case status == http.StatusNotFound:
 		return ErrNotFound
@@ -134,9 +135,9 @@ func sentinel(status int, owned bool) error {
 const maxErrorBody = 64 << 10
 
 // refusal makes the Error for an answer that is no success.
-func refusal(op string, resp *rest.Response, owned bool) *Error {
+func refusal(op string, resp *rest.Response, signed, owned bool) *Error {
 	e := answerError(op, resp)
-	e.Err = sentinel(resp.Status, owned)
+	e.Err = sentinel(resp.Status, signed, owned)
 	var said struct {
 		Errors []Reason `json:"errors"`
 	}
