@@ -41,7 +41,7 @@ type EventStatus struct {
 	Type      EventType
 	Requested int      // tasks
 	Completed int      // tasks
-	Failures  []*Error // what failed of it; [Error.Info] may name the tasks, or be empty
+	Failures  []*Error // one at least of an event that failed; [Error.Info] may name the tasks, or be empty
 }
 
 // EventStatus asks what became of an event: one request. An [Operation] does so by itself; this is
@@ -83,9 +83,15 @@ type statusAnswer struct {
 
 func (a *statusAnswer) status() *EventStatus {
 	s := &EventStatus{State: a.State, Type: a.Type, Requested: a.Requested, Completed: a.Completed}
-	for _, r := range a.Failures {
+	failures := a.Failures
+	if a.State == EventFailed && len(failures) == 0 {
+		failures = make([]reported, 1)
+	}
+	for _, r := range failures {
 		e := &Error{Op: a.Type.op()}
-		r.fill(e)
+		if r.fill(e); r.Number == 0 && r.Message == "" {
+			e.Err = errNoReason
+		}
 		s.Failures = append(s.Failures, e)
 	}
 	return s

@@ -68,6 +68,10 @@ u-17: failed create users: error 9716: the user exists
 			op, err := c.UpdateUsers(ctx, []vpp.UserRequest{{ClientUserID: "u-17", Email: "pat@example.test"}})
 			return outcomes(ctx, op, err)
 		}, want: "u-17: done\n"},
+		{exchange: "manage/fail without a reason", call: func(ctx context.Context, c *vpp.Client) (any, error) {
+			op, err := c.UpdateUsers(ctx, []vpp.UserRequest{{ClientUserID: "u-17", Email: "pat@example.test"}})
+			return outcomes(ctx, op, err)
+		}, want: "u-17: failed update users: no reason was given\n"},
 		{exchange: "manage/retire users", call: func(ctx context.Context, c *vpp.Client) (any, error) {
 			op, err := c.RetireUsers(ctx, []string{"u-17", "u-18", "u-17"})
 			return outcomes(ctx, op, err)

@@ -121,24 +121,31 @@ func (op *Operation) askEvent(ctx context.Context, p *part) error {
 	}
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	now := time.Now()
 	switch {
 	case p.phase == ended: // notifications were quicker
 		return nil
 	case err != nil:
-		p.read(now, err)
-	case status.State == EventComplete:
+		p.read(time.Now(), err)
+	default:
+		op.takeStatus(p, status, time.Now())
+	}
+	if p.phase == ended && p.trusted && !p.heard {
+		op.client.notices.missed(op.order.topic)
+	}
+	return nil
+}
+
+// takeStatus notes what Apple says of the event of a part.
+func (op *Operation) takeStatus(p *part, status *EventStatus, now time.Time) {
+	switch status.State {
+	case EventComplete:
 		op.settleAll(p, StatusDone, nil)
-	case status.State == EventFailed:
+	case EventFailed:
 		op.fail(p, status, now)
 	default:
 		p.pending(status, now)
 	}
 	op.conclude(p)
-	if p.phase == ended && p.trusted && !p.heard {
-		op.client.notices.missed(op.order.topic)
-	}
-	return nil
 }
 
 // read lets a part be read back.
