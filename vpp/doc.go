@@ -23,6 +23,37 @@
 // what they read and must know when a list has begun anew. [Client.Snapshot] reads a whole location
 // and [Snapshot.Diff] tells what is different since the last one.
 //
+// # Writing
+//
+// [Client.Associate], [Client.Disassociate] and [Client.Revoke] give assets to users and devices and
+// take them back; [Client.CreateUsers], [Client.UpdateUsers] and [Client.RetireUsers] do what their
+// names say; [Client.AssociateSubscriptions] and [Client.DisassociateSubscriptions] are for
+// subscriptions. Each takes any number of things and sends as many requests as the limits of the
+// service make of them. What Apple refuses in one request is taken out, and the rest is sent again.
+// All of them stop when another server claims the location.
+//
+// An error means that nothing was queued. Otherwise there is an [Operation], and whatever goes wrong
+// from then on is an [Outcome]: of each asset for each target, or of each user.
+//
+// # Operations
+//
+// Apple answers a writing request before it acts, and names an event. [Operation.Wait] waits until it
+// is known what became of all events, by notification or by asking, whichever is first, within the
+// pace that Apple wants; [Operation.Result] and [Operation.Progress] tell what is known meanwhile. An
+// event that has failed has done the rest of what it was for: the outcomes say which, also where
+// Apple's answer does not, for then the assignments or users are read back. So they are when Apple
+// forgets an event, or does not end it.
+//
+//	op, err := client.Associate(ctx, assets, vpp.Devices(serials...))
+//	…
+//	result, err := op.Wait(ctx)
+//	…
+//	install(result.Outcomes.With(vpp.StatusDone))
+//
+// [Operation.Record] keeps an operation over a restart, for [Client.ResumeOperation].
+// [Operation.Verify] and [Client.Verify] look whether what should be there is. [Client.EventStatus] is
+// for events of others.
+//
 // # Notifications
 //
 // Apple posts to a URL what became of events, and what others do: purchases, refunds, invitations
