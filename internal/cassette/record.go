@@ -142,6 +142,19 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// Add records what was sent and received by other means than the client. err says why there is no
+// answer.
+func (r *Recorder) Add(req *http.Request, body []byte, status int, answer []byte, err error) {
+	e := r.begin(req, body)
+	e.Response.Code, e.Response.Headers = status, http.Header{}
+	if err != nil {
+		e.Response.Headers.Set(breakHeader, breakOf(req.Context(), err))
+	} else {
+		e.Response.Body = r.body(nil, answer)
+	}
+	r.end(e)
+}
+
 // readRequest returns a copy of req, which may be sent in its place, and its body.
 func readRequest(req *http.Request) (*http.Request, []byte, error) {
 	if req.Body == nil || req.Body == http.NoBody {

@@ -10,6 +10,7 @@ import "strings"
 // an object that is a map, and "object.*" for their values; both mean nothing for arrays.
 type Rules struct {
 	Headers  []string // kept, besides the ordinary ones
+	Hidden   []string // headers that get stand-ins; the values of all others become Redacted
 	Segments []string // of paths, kept
 	Keep     []string // members whose values are kept: enumerations, versions, counts, times
 	Messages []string // members with text for people, kept but for what looks like a value
@@ -33,19 +34,20 @@ const (
 
 // book is Rules, indexed.
 type book struct {
-	headers, segments, repeat map[string]bool
-	members                   map[string]treatment
-	names                     map[string]bool // of members, without their objects
+	headers, hidden, segments, repeat map[string]bool
+	members                           map[string]treatment
+	names                             map[string]bool // of members, without their objects
 }
 
-// ordinary headers tell of nobody.
-var ordinaryHeaders = []string{
-	"Accept", "Allow", "Content-Type", "Date", "Retry-After", "Server", "User-Agent", "X-Apple-Request-Uuid",
+// ordinaryHeaders returns those that tell of nobody.
+func ordinaryHeaders() []string {
+	return []string{"Accept", "Allow", "Content-Type", "Date", "Retry-After", "Server", "User-Agent", "X-Apple-Request-Uuid"}
 }
 
 func (r *Rules) index() *book {
 	b := &book{
-		headers: set(append(ordinaryHeaders[:len(ordinaryHeaders):len(ordinaryHeaders)], r.Headers...)), segments: set(r.Segments), repeat: set(r.Repeat),
+		headers: set(append(ordinaryHeaders(), r.Headers...)), hidden: set(append([]string{"Location"}, r.Hidden...)),
+		segments: set(r.Segments), repeat: set(r.Repeat),
 		members: make(map[string]treatment), names: make(map[string]bool),
 	}
 	for how, list := range map[treatment][]string{keep: r.Keep, message: r.Messages, withhold: r.Secrets, hide: r.Hide} {

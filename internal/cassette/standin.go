@@ -156,6 +156,9 @@ func (d *dice) bytes(n int) []byte {
 // of returns one of the characters.
 func (d *dice) of(characters string) byte { return characters[int(d.next())%len(characters)] }
 
+// topicPrefix begins the topics of push certificates, such as com.apple.mgmt.External.6ba7b810-….
+const topicPrefix = "com.apple.mgmt."
+
 // form returns a value of the form of the given one.
 func form(value string, d *dice) string {
 	if local, _, ok := strings.Cut(value, "@"); ok && local != "" && !strings.ContainsFunc(value, unicode.IsSpace) {
@@ -166,6 +169,13 @@ func form(value string, d *dice) string {
 	}
 	if strings.ContainsFunc(value, unicode.IsSpace) && strings.ContainsFunc(value, unicode.IsLetter) {
 		return "Text " + strings.ToUpper(hex.EncodeToString(d.bytes(4)))
+	}
+	if topic, ok := strings.CutPrefix(value, topicPrefix); ok {
+		kind, rest, _ := strings.Cut(topic, ".")
+		return topicPrefix + kind + "." + reshape(rest, d)
+	}
+	if isHex(value) {
+		return reshape(value, d)
 	}
 	if raw, err := base64.StdEncoding.Strict().DecodeString(value); err == nil && len(value) >= 64 {
 		return base64.StdEncoding.EncodeToString(blob(raw, d))

@@ -11,19 +11,21 @@ import (
 func TestStandInsKeepTheForm(t *testing.T) {
 	s := newStandIns([]byte("key"))
 	for value, want := range map[string]string{
-		"C02ABCDEF123":                         `^[A-Z]\d\d[A-Z]{6}\d{3}$`,
-		"0F1E2D3C-4B5A-6978-8796-A5B4C3D2E1F0": `^0[A-F]\d[A-F]\d[A-F]\d[A-F]-\d[A-F]\d[A-F]-\d{4}-\d{4}-[A-F]\d[A-F]\d[A-F]\d[A-F]\d[A-F]\d[A-F]\d$`,
-		"02:00:5e:10:00:17":                    `^0\d:\d\d:\d[a-f]:\d\d:\d\d:\d\d$`,
-		"00008030-001A2B3C4D5E002E":            `^0\d{7}-\d{3}[A-F](\d[A-F]){4}\d{3}[A-F]$`,
-		"+1 555 0142":                          `^\+[1-9] \d{3} \d{4}$`,
-		"ada.lovelace@school.example.edu":      `^user-[0-9a-f]{8}@example\.org$`,
-		"Springfield High":                     `^Text [0-9A-F]{8}$`,
-		"Springfield":                          `^[A-Z][a-z]{10}$`,
-		"192.0.2.7":                            `^10\.\d+\.\d+\.\d+$`,
-		"2001:67c::7":                          `^2001:db8:`,
-		"MDowOjE3NjcyMjU2":                     `^[A-Z]{2}[a-z][a-z][A-Z][a-z][A-Z]\d[A-Z][a-z][a-z][a-z][A-Z][a-z][A-Z]\d$`,
-		"Zürich":                               `^[A-Z][a-z]+$`,
-		"89049032000000000000000000000017":     `^[1-9]\d{31}$`,
+		"C02ABCDEF123":                               `^[A-Z]\d\d[A-Z]{6}\d{3}$`,
+		"0F1E2D3C-4B5A-6978-8796-A5B4C3D2E1F0":       `^0[A-F]\d[A-F]\d[A-F]\d[A-F]-\d[A-F]\d[A-F]-\d{4}-\d{4}-[A-F]\d[A-F]\d[A-F]\d[A-F]\d[A-F]\d[A-F]\d$`,
+		"02:00:5e:10:00:17":                          `^0\d:\d\d:\d[a-f]:\d\d:\d\d:\d\d$`,
+		"00008030-001A2B3C4D5E002E":                  `^0\d{7}-\d{3}[A-F](\d[A-F]){4}\d{3}[A-F]$`,
+		"+1 555 0142":                                `^\+[1-9] \d{3} \d{4}$`,
+		"ada.lovelace@school.example.edu":            `^user-[0-9a-f]{8}@example\.org$`,
+		"Springfield High":                           `^Text [0-9A-F]{8}$`,
+		"Springfield":                                `^[A-Z][a-z]{10}$`,
+		"192.0.2.7":                                  `^10\.\d+\.\d+\.\d+$`,
+		"2001:67c::7":                                `^2001:db8:`,
+		"MDowOjE3NjcyMjU2":                           `^[A-Z]{2}[a-z][a-z][A-Z][a-z][A-Z]\d[A-Z][a-z][a-z][a-z][A-Z][a-z][A-Z]\d$`,
+		"com.apple.mgmt.External.6ba7b810-9dad-11d1": `^com\.apple\.mgmt\.External\.[1-9][a-f]{2}\d[a-f]\d{3}-\d[a-f]{3}-\d{2}[a-f]\d$`,
+		strings.Repeat("0a1b", 16):                   `^(0|\d)([a-f]\d){31}[a-f]$`,
+		"Zürich":                                     `^[A-Z][a-z]+$`,
+		"89049032000000000000000000000017":           `^[1-9]\d{31}$`,
 	} {
 		got := s.get(value)
 		if !regexp.MustCompile(want).MatchString(got) || got == value {

@@ -133,7 +133,7 @@ func (r *redactor) header(header http.Header) http.Header {
 	for name, values := range header {
 		switch {
 		case name == "Content-Length" || name == "Content-Encoding" || name == "Transfer-Encoding" || name == "Connection":
-		case name == "Location":
+		case r.hidden[name]:
 			for _, value := range values {
 				out.Add(name, r.value(hide, value))
 			}
