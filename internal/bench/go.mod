@@ -21,9 +21,11 @@ require (
 	github.com/micromdm/nanolib v0.5.0 // indirect
 	github.com/micromdm/plist v0.2.2 // indirect
 	github.com/smallstep/pkcs7 v0.2.3 // indirect
+	go.yaml.in/yaml/v4 v4.0.0-rc.6 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
+	gopkg.in/dnaeon/go-vcr.v4 v4.0.7 // indirect
 	software.sslmate.com/src/go-pkcs12 v0.7.4 // indirect
 )
 
