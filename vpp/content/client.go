@@ -11,9 +11,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-
-	"github.com/applemdm/applemdm/internal/lenient"
 	"github.com/applemdm/applemdm/internal/rest"
 	"github.com/applemdm/applemdm/vpp"
 )
@@ -115,31 +112,21 @@ func (o *Options) check() error {
 	return err
 }
 
-func (o *Options) newEngine(baseURL string) (*rest.Engine, error) {
-	return rest.New(rest.Config{
-		HTTPClient:      o.HTTPClient,
-		BaseURL:         baseURL,
-		Header:          http.Header{"Accept": {"application/json"}, "User-Agent": {o.UserAgent}},
-		Logger:          o.Logger,
-		Retry:           o.Retry,
-		MaxBody:         o.MaxBody,
-		Trace:           o.Trace,
-		RequestIDHeader: "X-Apple-Request-UUID",
-	})
-}
-
 // inFlight is how many requests of one call are under way at once. Apple limits the rate without
 // saying to what.
 const inFlight = 4
 
 // Client reads the metadata of apps and books on behalf of one location. It is cheap, and it is safe
 // for concurrent use: its calls share the credentials. Each call that takes a list of identifiers
-// has up to 4 requests under way at once; Apple limits the rate of all clients of a vendor together.
+// has up to 4 requests under way at once, at most 15 a second leave, and fewer after Apple has said
+// that there were too many. Apple limits the rate of all clients of a vendor together, and does not
+// tell to what.
 type Client struct {
 	opts      Options
 	developer held[*DeveloperToken]
 	tokens    *held[*vpp.Token] // nil without a content token
 	home      *homeReader
+	line      *line
 	engine    *rest.Engine // for Options.BaseURL, or for businesses
 	education *rest.Engine
 }
@@ -158,12 +145,12 @@ func New(developer DeveloperTokenSource, tokens vpp.TokenSource, opts *Options) 
 		return nil, err
 	}
 	c := &Client{opts: o, developer: holdDeveloper(developer), tokens: holdTokens(tokens)}
-	c.home = newHomeReader(&c.opts)
-	c.engine, err = o.newEngine(cmp.Or(o.BaseURL, BusinessBaseURL))
+	c.home, c.line = newHomeReader(&c.opts), newLine(&c.opts)
+	c.engine, err = c.line.newEngine(cmp.Or(o.BaseURL, BusinessBaseURL))
 	if err != nil {
 		return nil, err
 	}
-	c.education, err = o.newEngine(EducationBaseURL)
+	c.education, err = c.line.newEngine(EducationBaseURL)
 	return c, err
 }
 
@@ -252,10 +239,10 @@ func (c *Client) ask(ctx context.Context, r request) (*rest.Response, error) {
 	resp, err := c.developer.use(ctx, ErrDeveloperToken, func(token *DeveloperToken) (*rest.Response, error) {
 		header := http.Header{"Authorization": {"Bearer " + token.text.Reveal()}}
 		if !r.owned {
-			return send(ctx, engine, r, header)
+			return c.line.send(ctx, engine, r, header)
 		}
 		return c.tokens.use(ctx, vpp.ErrTokenInvalid, func(token *vpp.Token) (*rest.Response, error) {
-			return send(ctx, engine, r, withCookie(header, token))
+			return c.line.send(ctx, engine, r, withCookie(header, token))
 		})
 	})
 	if err != nil {
@@ -277,43 +264,4 @@ func (c *Client) engineFor(ctx context.Context) (*rest.Engine, error) {
 		return c.education, nil
 	}
 	return c.engine, nil
-}
-
-// withCookie returns header with the content token where these services look for it.
-func withCookie(header http.Header, token *vpp.Token) http.Header {
-	own := header.Clone()
-	if own == nil {
-		own = http.Header{}
-	}
-	own.Set("Cookie", "itvt="+string(token.Reveal()))
-	return own
-}
-
-func send(ctx context.Context, engine *rest.Engine, r request, header http.Header) (*rest.Response, error) {
-	resp, err := engine.Do(ctx, rest.Request{
-		Op: r.op, Method: http.MethodGet, Path: r.path, Query: r.query, Header: header, Repeatable: true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if resp.Status != http.StatusOK {
-		return nil, refusal(r.op, resp, header.Get("Authorization") != "", r.owned)
-	}
-	return resp, nil
-}
-
-// decode decodes an answer, leniently: a member of another type than documented goes into the Unknown
-// of what it is in.
-func decode(body []byte, v any) error {
-	artwork := lenient.Record(func(a *Artwork) *vpp.Unknown { return &a.Unknown })
-	offer := lenient.Record(func(o *Offer) *vpp.Unknown { return &o.Unknown })
-	genre := lenient.Record(func(g *GenreAttributes) *vpp.Unknown { return &g.Unknown })
-	inner := json.JoinUnmarshalers(artwork, offer, genre)
-	return lenient.Decode(body, v, inner,
-		lenient.Record(func(a *AppAttributes) *vpp.Unknown { return &a.Unknown }, inner),
-		lenient.Record(func(b *BookAttributes) *vpp.Unknown { return &b.Unknown }, inner),
-		lenient.Record(func(i *InAppAttributes) *vpp.Unknown { return &i.Unknown }, inner),
-		lenient.Record(func(s *StorefrontAttributes) *vpp.Unknown { return &s.Unknown }),
-		lenient.Record(func(i *LookupItem) *vpp.Unknown { return &i.Unknown }, inner),
-	)
 }

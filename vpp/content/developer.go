@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ const (
 
 // DeveloperTokenSource supplies developer tokens. A [Client] keeps what it gets until shortly before
 // its end, or until Apple refuses it, and then asks anew. It must be safe for concurrent use.
-// *[DeveloperKey], *[DeveloperToken] and [DeveloperTokenFunc] implement it.
+// *[DeveloperKey], [FileDeveloperKey], *[DeveloperToken] and [DeveloperTokenFunc] implement it.
 type DeveloperTokenSource interface {
 	DeveloperToken(ctx context.Context) (*DeveloperToken, error)
 }
@@ -53,11 +54,12 @@ type DeveloperKey struct {
 }
 
 // ParseDeveloperKey reads a key: teamID and keyID are the ten characters each that the developer
-// portal shows, data is the .p8 file, P-256 in PEM.
+// portal shows, white space around them is dropped; data is the .p8 file, P-256 in PEM.
 //
 // Errors are [*vpp.WrongFileError] if data is some other file, and [*vpp.InputError] otherwise. No
 // error quotes data.
 func ParseDeveloperKey(teamID, keyID string, data []byte) (*DeveloperKey, error) {
+	teamID, keyID = strings.TrimSpace(teamID), strings.TrimSpace(keyID)
 	if err := checkTen("teamID", teamID); err != nil {
 		return nil, err
 	}
@@ -69,6 +71,26 @@ func ParseDeveloperKey(teamID, keyID string, data []byte) (*DeveloperKey, error)
 		return nil, err
 	}
 	return &DeveloperKey{TeamID: teamID, KeyID: keyID, sign: signWith(key)}, nil
+}
+
+// FileDeveloperKey is a [DeveloperTokenSource] whose key is in a file, as downloaded. The file, which
+// must be readable by its owner only, is read for each token, about once an hour.
+type FileDeveloperKey struct {
+	TeamID, KeyID string
+	Path          string
+}
+
+// DeveloperToken reads the file and makes a new token.
+func (f FileDeveloperKey) DeveloperToken(ctx context.Context) (*DeveloperToken, error) {
+	data, err := os.ReadFile(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ParseDeveloperKey(f.TeamID, f.KeyID, data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return key.DeveloperToken(ctx)
 }
 
 // checkTen knows the identifiers of the portal: ten letters and digits.

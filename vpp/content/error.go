@@ -19,8 +19,9 @@ import (
 // [vpp.ErrInvalidRequest], [vpp.ErrTooManyRequests], [vpp.ErrMaintenance], [vpp.ErrServer] and
 // [vpp.ErrUnexpectedAnswer].
 //
-// Of the content token this service says only that it is not valid, whatever the cause: the licence
-// service, asked with [vpp.Client.ClientConfig], tells expired and revoked tokens apart.
+// Of the content token this service says only, with status 403 and code 40300, that it is not valid:
+// the licence service, asked with [vpp.Client.ClientConfig], tells expired and revoked tokens apart.
+// Apple answers a list without identifiers in the same way, which is why calls refuse to send one.
 //
 // https://developer.apple.com/documentation/devicemanagement/handling-requests-and-responses
 type Error struct {

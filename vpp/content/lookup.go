@@ -51,9 +51,11 @@ type LookupQuery struct {
 // device-management servers but calls it legacy, and has let it down at times: use a [Client] if you
 // can. It is cheap, and it is safe for concurrent use.
 type Lookup struct {
-	opts    Options
-	tokens  *held[*vpp.Token] // nil without a content token
-	home    *homeReader
+	opts   Options
+	tokens *held[*vpp.Token] // nil without a content token
+	home   *homeReader
+	line   *line
+
 	mu      sync.Mutex
 	engines map[string]*rest.Engine // by origin
 }
@@ -70,7 +72,7 @@ func NewLookup(tokens vpp.TokenSource, opts *Options) (*Lookup, error) {
 	}
 	o.BaseURL = cmp.Or(o.BaseURL, LookupBaseURL)
 	l := &Lookup{opts: o, tokens: holdTokens(tokens), engines: map[string]*rest.Engine{}}
-	l.home = newHomeReader(&l.opts)
+	l.home, l.line = newHomeReader(&l.opts), newLine(&l.opts)
 	if _, err = l.engineFor(o.BaseURL); err != nil {
 		return nil, err
 	}
@@ -79,8 +81,8 @@ func NewLookup(tokens vpp.TokenSource, opts *Options) (*Lookup, error) {
 
 const opLookup = "look up apps and books"
 
-// Items reads what the store says of apps and books: one request for each of them, up to 4 at once,
-// because Apple documents no way to ask for several. What is missing is unknown, is not sold there,
+// Items reads what the store says of apps and books: one request for each of them, up to 4 at once and
+// 15 a second, because Apple documents no way to ask for several. What is missing is unknown, is not sold there,
 // or is custom or withdrawn: then the location does not own it, or Apple did not take the content
 // token, for this service never says so.
 //
@@ -177,7 +179,7 @@ func (l *Lookup) engineFor(base string) (*rest.Engine, error) {
 	if engine, ok := l.engines[base]; ok {
 		return engine, nil
 	}
-	engine, err := l.opts.newEngine(base)
+	engine, err := l.line.newEngine(base)
 	if err == nil {
 		l.engines[base] = engine
 	}
@@ -227,9 +229,9 @@ func (l *Lookup) read(ctx context.Context, engine *rest.Engine, r request, id vp
 
 func (l *Lookup) ask(ctx context.Context, engine *rest.Engine, r request) (*rest.Response, error) {
 	if l.tokens == nil {
-		return send(ctx, engine, r, nil)
+		return l.line.send(ctx, engine, r, nil)
 	}
 	return l.tokens.use(ctx, vpp.ErrTokenInvalid, func(token *vpp.Token) (*rest.Response, error) {
-		return send(ctx, engine, r, withCookie(nil, token))
+		return l.line.send(ctx, engine, r, withCookie(nil, token))
 	})
 }
