@@ -195,21 +195,21 @@ func TestMigration(t *testing.T) {
 		status := func() string {
 			return c.one("orgDevices/A").attributes("mdmMigrationStatus", "mdmMigrationDeadlineDateTime")
 		}
-		if got := status(); got != `"REQUESTED" "2000-01-01T00:01:00.000Z"` {
+		if got := status(); got != `"REQUESTED" "2000-01-01T00:01:00Z"` {
 			t.Error(got)
 		}
 		time.Sleep(time.Minute)
-		if got := status(); got != `"STARTED" "2000-01-01T00:01:00.000Z"` {
+		if got := status(); got != `"STARTED" "2000-01-01T00:01:00Z"` {
 			t.Error(got)
 		}
-		if !c.org.FinishMigration("A", true) || status() != `"SUCCESS" "2000-01-01T00:01:00.000Z"` {
+		if !c.org.FinishMigration("A", true) || status() != `"SUCCESS" "2000-01-01T00:01:00Z"` {
 			t.Error(status())
 		}
 		if c.org.FinishMigration("A", true) || c.org.FinishMigration("B", true) {
 			t.Error("there is no migration to finish")
 		}
 		c.org.ModifyDevice("A", func(d *axmtest.Device) { d.MigrationStatus = "STARTED" })
-		if !c.org.FinishMigration("A", false) || status() != `"FAILED" "2000-01-01T00:01:00.000Z"` {
+		if !c.org.FinishMigration("A", false) || status() != `"FAILED" "2000-01-01T00:01:00Z"` {
 			t.Error(status())
 		}
 		c.srv.Close()

@@ -57,7 +57,7 @@ func TestReadOnlyRecords(t *testing.T) {
 		t.Error(a)
 	}
 	c.want("GET", "mdmDevices/dev-1/details?fields[mdmDeviceDetails]=osVersion,storageTotalCapacity,isFileVaultEnabled,deviceLockStatus,lastCheckInDateTime,imei", "", 200,
-		`{"data":{"type":"mdmDeviceDetails","id":"dev-1","attributes":{"osVersion":"26.1","imei":[],"lastCheckInDateTime":`+juneText+
+		`{"data":{"type":"mdmDeviceDetails","id":"dev-1","attributes":{"osVersion":"26.1","imei":[],"lastCheckInDateTime":"2026-06-01T08:00:00Z"`+
 			`,"isFileVaultEnabled":true,"storageTotalCapacity":64000000000,"deviceLockStatus":"UNLOCKED"},`+links("mdmDeviceDetails/dev-1")+`},`+
 			`"links":{"self":"`+base+`mdmDevices/dev-1/details?fields[mdmDeviceDetails]=osVersion,storageTotalCapacity,isFileVaultEnabled,deviceLockStatus,lastCheckInDateTime,imei"}}`)
 	if got := c.one("mdmDevices/dev-1/details").attributes("deviceEraseStatus", "lostModeStatus", "platform"); got != `"NOT_ERASED" "DISABLED" "iPadOS"` {

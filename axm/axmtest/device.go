@@ -121,6 +121,7 @@ func (o *Org) AddDevices(devices ...Device) {
 func (o *Org) addDevice(d Device, now time.Time) {
 	d = d.clone()
 	d.complete(now)
+	o.census.counts = nil
 	o.devices.put(d.SerialNumber, &device{Device: d, before: d.ServerID})
 	o.happened(now, "DEVICE_ADDED_TO_ORG", deviceSubject(d.SerialNumber), object{
 		{"serialNumber", d.SerialNumber}, {"purchaseSourceType", d.PurchaseSourceType}, {"purchaseSourceId", d.PurchaseSourceID},
@@ -168,6 +169,7 @@ func (o *Org) ModifyDevice(serial string, change func(*Device)) (ok bool) {
 		if d.ServerID != was {
 			d.before, d.changed = d.ServerID, time.Time{}
 		}
+		o.census.counts = nil
 	})
 	return ok
 }
@@ -187,6 +189,7 @@ func (o *Org) AssignDevices(serverID string, serials ...string) {
 // assign changes the server of a device and tells of it.
 func (o *Org) assign(d *device, serverID string, at time.Time) {
 	d.assign(serverID, at, o.s.opts.Lag)
+	o.census.counts = nil
 	if serverID == "" {
 		o.happened(at, "DEVICE_UNASSIGNED_FROM_SERVER", deviceSubject(d.SerialNumber), object{{"serialNumber", d.SerialNumber}})
 		return
@@ -211,6 +214,7 @@ func (o *Org) ReleaseDevices(serials ...string) {
 func (o *Org) release(d *device, at time.Time, by string) {
 	d.assign("", at, 0)
 	d.Released = at
+	o.census.counts = nil
 	o.forget(orgDevices, d.SerialNumber)
 	d.MigrationStatus, d.MigrationDeadline = "", time.Time{}
 	o.happened(at, "DEVICE_REMOVED_FROM_ORG", deviceSubject(d.SerialNumber), object{

@@ -26,10 +26,10 @@ func TestDeviceText(t *testing.T) {
 		c.want("GET", "orgDevices/ZZ9PLURALA1", "", 200, `{"data":{"type":"orgDevices","id":"ZZ9PLURALA1",`+
 			`"attributes":{"serialNumber":"ZZ9PLURALA1","addedToOrgDateTime":"2026-02-03T10:00:00.000Z","releasedFromOrgDateTime":null,`+
 			`"updatedDateTime":"2026-02-04T10:00:00.000Z","deviceModel":"iPad (10th generation)","productFamily":"iPad","productType":"iPad13,18",`+
-			`"deviceCapacity":"64GB","partNumber":"MPQ03ZZ/A","orderNumber":"4400001","orderDateTime":"2026-02-01T10:00:00.000Z","color":"SILVER",`+
+			`"deviceCapacity":"64GB","partNumber":"MPQ03ZZ/A","orderNumber":"4400001","orderDateTime":"2026-02-01T10:00:00Z","color":"SILVER",`+
 			`"status":"ASSIGNED","imei":["350000000000001"],"meid":[],"eid":"","wifiMacAddress":"AABBCCDDEEFF","bluetoothMacAddress":"AABBCCDDEE00",`+
 			`"ethernetMacAddress":[],"purchaseSourceType":"RESELLER","purchaseSourceId":"1A2B3C",`+
-			`"isMdmMigrationCapable":true,"mdmMigrationStatus":"REQUESTED","mdmMigrationDeadlineDateTime":"2026-02-28T10:00:00.000Z"},`+
+			`"isMdmMigrationCapable":true,"mdmMigrationStatus":"REQUESTED","mdmMigrationDeadlineDateTime":"2026-02-28T10:00:00Z"},`+
 			`"relationships":{"assignedServer":{"links":{"self":"`+base+`/relationships/assignedServer","related":"`+base+`/assignedServer"}},`+
 			`"appleCareCoverage":{"links":{"related":"`+base+`/appleCareCoverage"}},`+
 			`"activationLockStatus":{"links":{"related":"`+base+`/activationLockStatus"}}},`+
@@ -144,10 +144,10 @@ func TestCoverage(t *testing.T) {
 		t.Fatalf("%+v", l)
 	}
 	names := []string{"status", "paymentType", "description", "agreementNumber", "startDateTime", "endDateTime", "isRenewable", "isCanceled", "contractCancelDateTime"}
-	if got := l.Data[0].attributes(names...); got != `"ACTIVE" "NONE" "Limited Warranty" null "2026-02-01T00:00:00.000Z" "2027-02-01T00:00:00.000Z" false false null` {
+	if got := l.Data[0].attributes(names...); got != `"ACTIVE" "NONE" "Limited Warranty" null "2026-02-01T00:00:00Z" "2027-02-01T00:00:00Z" false false null` {
 		t.Error(got)
 	}
-	if got := l.Data[1].attributes(names...); got != `"ACTIVE" "PAID_UP_FRONT" "AppleCare+" "70000001" "2026-02-01T00:00:00.000Z" null true false null` {
+	if got := l.Data[1].attributes(names...); got != `"ACTIVE" "PAID_UP_FRONT" "AppleCare+" "70000001" "2026-02-01T00:00:00Z" null true false null` {
 		t.Error(got)
 	}
 	if got := c.all("orgDevices/A/appleCareCoverage?limit=1&fields[appleCareCoverage]=status"); !strings.HasSuffix(got, " H2200001") {

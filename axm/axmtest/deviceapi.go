@@ -32,7 +32,7 @@ func (d *device) resource(c *call) resource {
 			{"deviceCapacity", d.DeviceCapacity},
 			{"partNumber", d.PartNumber},
 			{"orderNumber", d.OrderNumber},
-			{"orderDateTime", timeOrNull(d.Ordered)},
+			{"orderDateTime", dateOrNull(d.Ordered)},
 			{"color", d.Color},
 			{"status", status},
 			{"imei", list(d.IMEI)},
@@ -45,7 +45,7 @@ func (d *device) resource(c *call) resource {
 			{"purchaseSourceId", d.PurchaseSourceID},
 			{"isMdmMigrationCapable", d.MigrationCapable},
 			{"mdmMigrationStatus", stringOrNull(d.migration(c.now))},
-			{"mdmMigrationDeadlineDateTime", timeOrNull(d.MigrationDeadline)},
+			{"mdmMigrationDeadlineDateTime", dateOrNull(d.MigrationDeadline)},
 		},
 		relationships: object{
 			{"assignedServer", object{{"links", object{
@@ -99,11 +99,11 @@ func (v Coverage) resource() resource {
 		{"paymentType", v.PaymentType},
 		{"description", v.Description},
 		{"agreementNumber", stringOrNull(v.AgreementNumber)},
-		{"startDateTime", timeOrNull(v.Start)},
-		{"endDateTime", timeOrNull(v.End)},
+		{"startDateTime", dateOrNull(v.Start)},
+		{"endDateTime", dateOrNull(v.End)},
 		{"isRenewable", v.Renewable},
 		{"isCanceled", v.Canceled},
-		{"contractCancelDateTime", timeOrNull(v.ContractCancel)},
+		{"contractCancelDateTime", dateOrNull(v.ContractCancel)},
 	}}
 }
 

@@ -32,7 +32,8 @@ func (o object) MarshalJSONTo(enc *jsontext.Encoder) error {
 }
 
 func encode(v any) []byte {
-	b, err := json.Marshal(v, json.Deterministic(true))
+	// What clients send is not always UTF-8, and errors quote it.
+	b, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		panic("axmtest: " + err.Error()) // an Extra that has no JSON
 	}
@@ -94,6 +95,15 @@ func linkage(kind, id string) object { return object{{"type", kind}, {"id", id}}
 
 // Times as the services write them.
 func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// dateOrNull is a time of something outside the service, which is written without fractions, and
+// may not be set.
+func dateOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.RFC3339)
+}
 
 // timeOrNull is a time that may not be set.
 func timeOrNull(t time.Time) any {

@@ -77,7 +77,7 @@ func (d *MDMDevice) details() resource {
 		{"wifiMacAddress", d.WiFiMAC},
 		{"bluetoothMacAddress", d.BluetoothMAC},
 		{"ethernetMacAddress", d.EthernetMAC},
-		{"lastCheckInDateTime", timeOrNull(d.LastCheckIn)},
+		{"lastCheckInDateTime", dateOrNull(d.LastCheckIn)},
 		{"isFirewallEnabled", d.Firewall},
 		{"isFileVaultEnabled", d.FileVault},
 		{"storageFreeCapacity", d.StorageFree},

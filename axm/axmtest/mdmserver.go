@@ -116,17 +116,11 @@ func (o *Org) serverName(id string) string {
 // tells more than lists do.
 func (m *mdmServer) resource(c *call, alone bool) resource {
 	asked := c.views[mdmServers] != nil
-	count := 0
-	for _, d := range c.org.devices.values() {
-		if d.server(c.now, c.s.opts.Lag) == m.ID && d.isOurs() {
-			count++
-		}
-	}
 	attributes := object{
 		{"serverName", m.Name},
 		{"serverType", m.Type},
 		{"status", stringOrNull(m.Status)},
-		{"deviceCount", count},
+		{"deviceCount", c.org.count(m.ID, c.now)},
 		{"enableMdmDisownFlag", m.CanDisown},
 	}
 	if alone {
@@ -134,7 +128,7 @@ func (m *mdmServer) resource(c *call, alone bool) resource {
 	}
 	if alone || asked {
 		attributes = append(attributes,
-			member{"lastConnectedDateTime", timeOrNull(m.LastConnected)}, member{"lastConnectedIp", stringOrNull(m.LastIP)})
+			member{"lastConnectedDateTime", dateOrNull(m.LastConnected)}, member{"lastConnectedIp", stringOrNull(m.LastIP)})
 	}
 	attributes = append(attributes,
 		member{"createdDateTime", formatTime(m.Created)}, member{"updatedDateTime", formatTime(m.Updated)})

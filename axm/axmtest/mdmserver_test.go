@@ -180,7 +180,7 @@ func TestServerViews(t *testing.T) {
 	c.org.AddDevices(axmtest.Device{SerialNumber: "D", ServerID: id})
 	names := strings.Fields("serverName serverType status deviceCount enableMdmDisownFlag defaultProductFamilies lastConnectedDateTime lastConnectedIp createdDateTime updatedDateTime")
 	const head, tail = `"A" "APPLE_MDM" "ACTIVE" 1 true `, ` "2026-06-09T08:00:00.000Z" "2026-06-09T08:00:00.000Z"`
-	const connected = ` "2026-06-09T08:00:00.000Z" "192.0.2.10"`
+	const connected = ` "2026-06-09T08:00:00Z" "192.0.2.10"`
 	long := "?fields[mdmServers]=" + strings.Join(names, ",")
 	for path, want := range map[string]string{
 		"mdmServers/" + id:                   head + `["IPAD"]` + connected + tail,

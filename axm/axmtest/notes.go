@@ -10,5 +10,5 @@ func (c *call) note(format string, args ...any) { c.s.front.Notes.Add(c.r, forma
 // that is unknown, has expired, or is used at the host of the other API; an Accept that is not
 // application/json; a body of another type; unknown members of a body; requests dropped by
 // [Options.MaxStreams]; requests before a Retry-After is over; an access token sent along when a log
-// is fetched; paths, methods and hosts that do not exist; writes that change nothing.
+// is fetched; paths, methods and hosts that do not exist; writes that change nothing or hold what the service ignores.
 func (s *Server) Violations() []string { return s.front.Notes.List() }

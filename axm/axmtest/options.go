@@ -37,6 +37,10 @@ type Options struct {
 	// 0 is a minute.
 	ClockSkew time.Duration
 
+	// TokenErrorDescription puts the reason into the errors of the token service, which Apple does
+	// not do: error_description is optional.
+	TokenErrorDescription bool
+
 	// RefuseReplay accepts each assertion once. Apple lets a client use one until it expires.
 	RefuseReplay bool
 
@@ -151,7 +155,7 @@ type Paging struct {
 	NoNextLink   bool // no links.next, only nextCursor
 	NoNextCursor bool // no nextCursor, only links.next
 
-	// WithoutCom writes links.next to a host that lacks its .com, as in some of Apple's examples.
+	// WithoutCom writes links.next to Apple's host without its .com, as in some of Apple's examples.
 	// The link leads nowhere.
 	WithoutCom bool
 
@@ -205,4 +209,7 @@ func (s *Server) UpdateOptions(change func(*Options)) {
 	defer s.mu.Unlock()
 	change(&s.opts)
 	s.opts = s.opts.withDefaults()
+	for _, o := range s.orgs {
+		o.census.counts = nil // which depend on the lag
+	}
 }

@@ -27,12 +27,19 @@ func (k OrgKind) clientPrefix() string {
 	return "BUSINESSAPI."
 }
 
-// otherHost is the host of the other API.
+// host is the host of the API, otherHost the one of the other.
+func (k OrgKind) host() string {
+	if k == School {
+		return schoolHost
+	}
+	return businessHost
+}
+
 func (k OrgKind) otherHost() string {
 	if k == School {
-		return businessHost
+		return Business.host()
 	}
-	return schoolHost
+	return School.host()
 }
 
 // OrgOptions says what an organisation is like. Zero fields get the documented default.
@@ -66,6 +73,7 @@ type Org struct {
 	cursorAge int // cursors of an earlier age are stale
 
 	devices    table[*device]
+	census     census
 	servers    table[*mdmServer]
 	activities table[*activity]
 	line       activityLine

@@ -82,7 +82,8 @@ func (c *call) nextBase() string {
 	case style.OtherHost != "":
 		return c.scheme() + "://" + style.OtherHost
 	case style.WithoutCom:
-		return strings.Replace(c.baseURL(), ".com", "", 1)
+		host, _, _ := strings.Cut(c.org.kind.host(), ".com")
+		return c.scheme() + "://" + host
 	}
 	return c.baseURL()
 }

@@ -2,6 +2,7 @@ package axmtest
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,9 +35,14 @@ type access struct {
 
 // refuse answers with an error of OAuth 2, and tells the reason only to the test.
 func (c *call) refuse(code, format string, args ...any) *reply {
-	c.note(code+": "+format, args...)
+	why := fmt.Sprintf(format, args...)
+	c.note("%s: %s", code, why)
+	o := object{{"error", code}}
+	if c.s.opts.TokenErrorDescription {
+		o = append(o, member{"error_description", why})
+	}
 	return &reply{
-		status: http.StatusBadRequest, body: encode(object{{"error", code}}),
+		status: http.StatusBadRequest, body: encode(o),
 		header: map[string]string{"Cache-Control": "no-store"},
 	}
 }

@@ -217,6 +217,11 @@ func TestTokenManners(t *testing.T) {
 		t.Error(a)
 	}
 	c.wantViolation("used before")
+	c.srv.UpdateOptions(func(o *axmtest.Options) { o.TokenErrorDescription = true })
+	if a := c.token(good); a.body != `{"error":"invalid_client","error_description":"assertion: it was used before"}` {
+		t.Error(a)
+	}
+	c.srv.ResetReceived()
 
 	text := fresh(func(map[string]any) {}).Encode()
 	for name, tt := range map[string]struct {
