@@ -96,7 +96,7 @@ type AppAttributes struct {
 	IsFirstPartyHideable  bool                     `json:"isFirstPartyHideableApp,omitzero"`
 	IsIOSAppOnMac         bool                     `json:"isIOSBinaryMacOSCompatible,omitzero"`
 	IsDeviceAssignable    bool                     `json:"isVppDeviceBasedLicensingEnabled,omitzero"`
-	SupportsDeviceSharing bool                     `json:"supportsDeviceSharing,omitzero"` // on a shared iPad
+	SupportsDeviceSharing bool                     `json:"supportsDeviceSharing,omitzero"`
 	UsesClassKit          bool                     `json:"usesClassKit,omitzero"`
 
 	// Those that differ by platform; usually they are in PlatformAttributes.
@@ -123,7 +123,7 @@ type AppAttributes struct {
 	RequirementsByDeviceFamily map[string]jsontext.Value `json:"requirementsByDeviceFamily,omitzero"`
 	ScreenshotsByType          map[string][]Artwork      `json:"screenshotsByType,omitzero"`
 	SupportURL                 string                    `json:"supportURLForLanguage,omitzero"`
-	VersionHistory             []VersionInfo             `json:"versionHistory,omitzero"` // the newest first
+	VersionHistory             []VersionInfo             `json:"versionHistory,omitzero"`
 	WebsiteURL                 string                    `json:"websiteUrl,omitzero"`
 
 	// PlatformAttributes are the attributes that hold on one platform only.

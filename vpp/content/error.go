@@ -98,7 +98,7 @@ var (
 	// ErrDeveloperToken: Apple does not take the developer token. The key was revoked or is of
 	// another team, or has not been made for "Apps and Books for Organizations", or the clock of
 	// this machine is wrong, which the error then says. Look into the developer portal, under Keys
-	// and Identifiers. After a minute or two new keys are known everywhere.
+	// and Identifiers.
 	ErrDeveloperToken = errors.New("the developer token is not valid")
 
 	// ErrNotFound: there is no such thing in this storefront. Custom apps and withdrawn ones are

@@ -38,6 +38,9 @@ type source[T any, K comparable] struct {
 // find asks for wanted, in the first storefront and then, for what is missing, in the next, with as
 // many requests as the limit demands. It returns by identifier what was found.
 func find[T any, K comparable](ctx context.Context, c *Client, s source[T, K], query url.Values, storefront string, wanted []K) (map[K]T, error) {
+	if s.owned && c.tokens == nil {
+		return nil, &vpp.InputError{Field: "tokens", Rule: "must not be nil in New, to " + s.op}
+	}
 	countries, err := c.home.countries(ctx, storefront)
 	if err != nil {
 		return nil, ownError(ctx, s.op, rest.Path{s.path}, err)
