@@ -219,7 +219,7 @@ func (c *Client) Refresh(ctx context.Context) error { return c.pool.refresh(ctx)
 
 // State returns the condition of the certificate and the way to APNs, as far as pushes have shown it.
 // It does no I/O.
-func (c *Client) State() State { return c.pool.state.edge.State() }
+func (c *Client) State() State { return c.pool.state.now() }
 
 // Shutdown refuses new pushes with [ErrClosed], waits until those under way have their outcome, and
 // closes all connections. When ctx ends first, they are cut off, with ErrClosed as their outcome, and

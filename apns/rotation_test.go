@@ -199,7 +199,6 @@ func TestASlowReadingDoesNotUndoRefresh(t *testing.T) {
 		}()
 		time.Sleep(time.Second) // the dial reads
 		source.put(renewed, nil)
-		srv.RevokeCertificate(old.Leaf().SerialNumber)
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := client.Refresh(short); !errors.Is(err, context.DeadlineExceeded) {
@@ -212,6 +211,8 @@ func TestASlowReadingDoesNotUndoRefresh(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(10 * time.Second)
+		srv.RevokeCertificate(old.Leaf().SerialNumber)
+		pushMany(t, client, 10)
 		if s := client.State(); !s.NotAfter.Equal(renewed.NotAfter()) || s.Kind != apns.StateOK {
 			t.Errorf("%+v", s)
 		}

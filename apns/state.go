@@ -26,7 +26,7 @@ const (
 type State struct {
 	Kind     StateKind
 	Since    time.Time // when this client noticed
-	NotAfter time.Time // end of the certificate
+	NotAfter time.Time // end of the certificate; that in use, where [Client.State] tells
 	Err      error     // what says so; nil while all is well
 }
 
@@ -50,6 +50,15 @@ func newStateWatch(opts *Options) *stateWatch {
 		edge:    edge.NewWatch(func(a, b State) bool { return a.Kind == b.Kind }, notify),
 		warning: opts.ExpiryWarning,
 	}
+}
+
+// now returns the state. A certificate may have been renewed since it began.
+func (w *stateWatch) now() State {
+	s := w.edge.State()
+	w.mu.Lock()
+	s.NotAfter = w.notAfter
+	w.mu.Unlock()
+	return s
 }
 
 // badTokens tells a burst of tokens that APNs does not know from a rotten one now and then: the share
