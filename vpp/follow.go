@@ -116,14 +116,16 @@ func (op *Operation) ask(ctx context.Context, due []*part) error {
 
 func (op *Operation) askEvent(ctx context.Context, p *part) error {
 	status, err := op.client.EventStatus(ctx, p.eventID)
-	if err != nil && !errors.Is(err, ErrEvent) {
-		return err
-	}
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	switch {
 	case p.phase == ended: // notifications were quicker
 		return nil
+	case err != nil && !errors.Is(err, ErrEvent):
+		if e, ok := errors.AsType[*TransportError](err); ok && e.Sent {
+			p.due = time.Now().Add(leastPoll) // the answer that was lost may have been that it is pending
+		}
+		return err
 	case err != nil:
 		p.read(time.Now(), err)
 	default:

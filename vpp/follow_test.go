@@ -87,7 +87,7 @@ func TestEventsThatDoNotTell(t *testing.T) {
 	}{
 		"unknown, but done":              {[]vpptest.Fate{vpptest.ForgetRun}, 5 * time.Second, 1, vpp.StatusDone},
 		"unknown and not done":           {[]vpptest.Fate{vpptest.Forget}, 10 * time.Second, 2, vpp.StatusDone},
-		"unknown twice":                  {[]vpptest.Fate{vpptest.Forget, vpptest.Forget}, 10 * time.Second, 2, vpp.StatusUncertain},
+		"unknown twice":                  {[]vpptest.Fate{vpptest.Forget, vpptest.Forget}, 10*time.Minute + 10*time.Second, 2, vpp.StatusUncertain},
 		"pending for ever, but done":     {[]vpptest.Fate{vpptest.StallRun}, 10 * time.Minute, 1, vpp.StatusDone},
 		"pending for ever":               {[]vpptest.Fate{vpptest.Stall}, 10*time.Minute + 5*time.Second, 2, vpp.StatusDone},
 		"pending for ever and once more": {[]vpptest.Fate{vpptest.Stall, vpptest.Stall}, 20 * time.Minute, 2, vpp.StatusPending},

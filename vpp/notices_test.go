@@ -18,7 +18,6 @@ func (s *site) receive(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.srv.DeliverTo(r)
-	t.Cleanup(func() { s.srv.DeliverTo(nil) })
 	if _, err := s.client.Claim(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -82,37 +82,79 @@ func (op *Operation) sendAgain(ctx context.Context, p *part, missing map[int][]i
 	}
 	err := op.client.mayWrite(op.order.op)
 	if err == nil {
+		before := op.partCount()
 		err = op.send(ctx, joined(again)...)
+		op.supersede(p, before)
 	}
-	switch {
-	case errors.Is(err, ErrClaimedByOther) || errors.Is(err, ErrOtherLocation):
+	if errors.Is(err, ErrClaimedByOther) || errors.Is(err, ErrOtherLocation) {
 		op.giveUp(p, err)
 		return nil
-	case err != nil && !mayBeQueued(op.order.op, err):
-		return err
 	}
-	op.mu.Lock()
-	defer op.mu.Unlock()
-	p.phase, p.superseded = ended, true
 	return err
 }
 
-// joined makes one part of those next to each other that have the same targets.
+func (op *Operation) partCount() int {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	return len(op.parts)
+}
+
+// supersede ends the following of p, of which the parts that came after the first so many took over.
+// What of it is settled becomes a part of its own, for the record, and what was not sent another,
+// which is read again.
+func (op *Operation) supersede(p *part, before int) {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	covered := make(map[int]bool)
+	for _, next := range op.parts[before:] {
+		op.eachCell(next, func(product, target int, _ *cell) { covered[op.order.cell(product, target)] = true })
+	}
+	if len(covered) == 0 {
+		return // nothing was sent
+	}
+	var rest []*part
+	op.eachCell(p, func(product, target int, c *cell) {
+		if covered[op.order.cell(product, target)] {
+			return
+		}
+		piece := *p
+		piece.products, piece.targets = []int{product}, []int{target}
+		if !c.open() {
+			piece.eventID, piece.status, piece.err, piece.watch = "", c.status, c.err, watch{}
+		}
+		rest = append(rest, &piece)
+	})
+	op.parts = append(op.parts, joined(joined(rest))...)
+	p.phase, p.superseded = ended, true
+}
+
+// joined makes one part of those next to each other that are alike but for their targets or their
+// products.
 func joined(parts []*part) (fewer []*part) {
 	for _, p := range parts {
-		if n := len(fewer); n > 0 && slices.Equal(fewer[n-1].targets, p.targets) {
+		n := len(fewer)
+		switch {
+		case n > 0 && alike(fewer[n-1], p) && slices.Equal(fewer[n-1].products, p.products):
+			fewer[n-1].targets = append(fewer[n-1].targets, p.targets...)
+		case n > 0 && alike(fewer[n-1], p) && slices.Equal(fewer[n-1].targets, p.targets):
 			fewer[n-1].products = append(fewer[n-1].products, p.products...)
-			continue
+		default:
+			fewer = append(fewer, p)
 		}
-		fewer = append(fewer, p)
 	}
 	return fewer
 }
 
-// giveUp ends the following of a part although something is open.
+func alike(a, b *part) bool { return a.status == b.status && a.err == b.err && a.phase == b.phase }
+
+// giveUp ends the following of a part although something is open, when patience with it ends.
 func (op *Operation) giveUp(p *part, why error) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
+	if now := time.Now(); p.eventID != "" && now.Before(p.until) {
+		p.phase, p.due = asking, now.Add(leastPoll)
+		return
+	}
 	p.phase, p.gaveUp = ended, true
 	status := StatusPending
 	if p.unknown != nil {

@@ -30,6 +30,7 @@ type OperationRecord struct {
 type RequestRecord struct {
 	EventID string    `json:"eventId,omitzero"` // "" if Apple has not queued it, or nobody knows
 	SentAt  time.Time `json:"sentAt,omitzero"`
+	AskedAt time.Time `json:"askedAt,omitzero"` // when the event was pending last
 
 	// Indexes: of Assets or Subscriptions, and of ClientUserIDs and then SerialNumbers, or Users.
 	Products []int `json:"products"`
@@ -78,7 +79,7 @@ func (op *Operation) requests() (records []RequestRecord) {
 			continue
 		}
 		r := RequestRecord{
-			EventID: p.eventID, SentAt: p.sentAt, Products: slices.Clone(p.products), Targets: slices.Clone(p.targets),
+			EventID: p.eventID, SentAt: p.sentAt, AskedAt: p.asked, Products: slices.Clone(p.products), Targets: slices.Clone(p.targets),
 			Status: p.status, Repeated: p.lost, Resent: p.resent,
 		}
 		if e, ok := errors.AsType[*Error](p.err); ok {
@@ -193,7 +194,10 @@ func (op *Operation) restore(r RequestRecord) error {
 	op.settleAll(p, p.status, p.err)
 	if p.status == StatusPending || p.status == StatusUncertain {
 		op.follow(p)
-		p.until = p.sentAt.Add(patience)
+		p.asked, p.until = r.AskedAt, p.sentAt.Add(patience)
+		if p.due.Before(p.asked.Add(leastPoll)) {
+			p.due = p.asked.Add(leastPoll)
+		}
 	}
 	return nil
 }

@@ -146,6 +146,9 @@ func TestRecordAfterASecondRequest(t *testing.T) {
 		record := op.Record()
 		var resent int
 		for _, r := range record.Requests {
+			if r.Status == vpp.StatusDone && len(r.Products)*len(r.Targets) == 1 {
+				continue // was there when it was read
+			}
 			if !r.Resent || !r.Repeated || r.EventID == "" {
 				t.Errorf("%+v", r)
 			}
