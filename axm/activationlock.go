@@ -31,7 +31,7 @@ const kindActivationLock = "activationLockStatus"
 // [ErrNotFound]; a lock of Apple's own has been seen to answer with [ErrServer]. For many devices see
 // [Client.ActivationLocksOf].
 //
-// https://developer.apple.com/documentation/applebusinessapi/get-the-activation-lock-status-for-an-orgdevice
+// https://developer.apple.com/documentation/applebusinessapi/activationlockstatus
 func (c *Client) ActivationLock(ctx context.Context, serial string) (*ActivationLock, error) {
 	r, err := aboutDevice("read Activation Lock status", kindActivationLock, nil, serial, kindActivationLock)
 	if err != nil {

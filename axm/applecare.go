@@ -54,7 +54,7 @@ const kindCoverage = "appleCareCoverage"
 // device that it does not know as for one that is not covered. With fields given, it sends these
 // attributes only. For many devices see [Client.AppleCareOf].
 //
-// https://developer.apple.com/documentation/applebusinessapi/get-all-apple-care-coverage-for-an-orgdevice
+// https://developer.apple.com/documentation/applebusinessapi/get-all-applecare-coverage-for-an-orgdevice
 func (c *Client) AppleCare(ctx context.Context, serial string, fields ...string) ([]AppleCareCoverage, error) {
 	r, err := aboutDevice("read AppleCare coverage", kindCoverage, fields, serial, kindCoverage)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/applemdm/applemdm/internal/secret"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 // assertion signs the statement that the client is who it says, by which it asks for a token.
 //
 // https://developer.apple.com/documentation/apple-school-and-business-manager-api/implementing-oauth-for-the-apple-school-manager-and-apple-business-api
-func (k *Key) assertion(now time.Time) (Secret, error) {
+func (k *Key) assertion(now time.Time) (secret.String, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
 		"iss": k.ClientID, // Apple's table leaves it out; its sample has it, and others are refused
 		"sub": k.ClientID,
@@ -33,7 +35,7 @@ func (k *Key) assertion(now time.Time) (Secret, error) {
 	token.Header["kid"] = k.KeyID
 	text, err := token.SignedString(k.private())
 	if err != nil {
-		return Secret{}, fmt.Errorf("sign the client assertion: %w", err)
+		return secret.String{}, fmt.Errorf("sign the client assertion: %w", err)
 	}
-	return NewSecret(text), nil
+	return secret.New(text), nil
 }

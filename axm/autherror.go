@@ -65,8 +65,8 @@ var ErrTokenRefused = errors.New("no access token was given")
 var (
 	// ErrInvalidClient: Apple does not accept the key. It was revoked, or its API account was deleted;
 	// client ID, key ID and private key do not belong together; or the clock of this host is wrong
-	// ([AuthError.ClockSkew]). An administrator makes a new key in the portal (Preferences, API) and
-	// puts it where the [KeySource] finds it. Seen with other clients, and impossible with this one
+	// ([AuthError.ClockSkew]). An administrator makes a new key in the portal and puts it
+	// where the [KeySource] finds it. Seen with other clients, and impossible with this one
 	// unless the scope is overridden by [Options.API]: a wrong audience or issuer, the scope of the
 	// other service, spaces in an identifier.
 	ErrInvalidClient = fmt.Errorf("%w: the key is not accepted (revoked, not that of this client ID and key ID, "+
@@ -99,7 +99,7 @@ func authSentinel(code string, status int) error {
 }
 
 // loginRefused makes the error for an answer that package oauth2 takes for none: cause.
-func loginRefused(resp *rest.Response, cause error, key *Key, assertion Secret) *AuthError {
+func loginRefused(resp *rest.Response, cause error, key *Key, assertion secret.String) *AuthError {
 	e := &AuthError{
 		ClientID: key.ClientID, KeyID: key.KeyID, StatusCode: resp.Status,
 		ClockSkew: clockSkew(resp.Header), RetryAfter: resp.RetryAfter, RequestID: resp.RequestID,
@@ -121,7 +121,7 @@ func loginRefused(resp *rest.Response, cause error, key *Key, assertion Secret) 
 }
 
 // forget takes the assertion out of an answer that repeats the request, as some gateways do.
-func (e *AuthError) forget(assertion Secret) {
+func (e *AuthError) forget(assertion secret.String) {
 	text := assertion.Reveal()
 	e.Body = bytes.ReplaceAll(e.Body, []byte(text), []byte(secret.Redacted))
 	for _, said := range []*string{&e.Code, &e.Description, &e.URI} {

@@ -51,15 +51,16 @@ func (c *Client) do(ctx context.Context, engine *rest.Engine, b *budget, req res
 		own.Op, own.RetryAfter = req.Op, left
 		return nil, &own
 	}
-	attempts := 0
-	req.Sign = func(*http.Request) error { attempts++; return nil }
+	unanswered := 0
+	req.Sign = func(*http.Request) error { unanswered++; return nil }
+	req.Answered = func(http.Header) { unanswered-- }
 	resp, err := engine.Do(ctx, req)
 	switch {
 	case err != nil:
 		return nil, err
 	case resp.Status >= 200 && resp.Status < 300:
 		return resp, nil
-	case req.Method == http.MethodDelete && resp.Status == http.StatusNotFound && attempts > 1:
+	case req.Method == http.MethodDelete && resp.Status == http.StatusNotFound && unanswered > 0:
 		return resp, nil // an attempt whose answer got lost has done it
 	}
 	return nil, refusal(req.Op, resp)

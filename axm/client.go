@@ -150,6 +150,7 @@ type Client struct {
 	access      *lease.Lease[*access]
 	state       *edge.Watch[State]
 	refusal     atomic.Pointer[loginRefusal] // of the key that was refused last
+	lastKey     atomic.Pointer[Key]          // that was read
 }
 
 // service is the way to one of the two. What reads and what writes are paced apart, for Apple counts
@@ -193,8 +194,8 @@ func (c *Client) newEngines() error {
 		c.services[api] = &service{reads: reads, writes: writes}
 	}
 	to, err := url.Parse(c.opts.TokenURL)
-	if err != nil || strings.Trim(to.Path, "/") == "" || to.RawQuery != "" {
-		return &InputError{Field: "Options.TokenURL", Rule: "must be a URL with a path and no query"}
+	if err != nil || to.Scheme == "" || to.Host == "" || strings.Trim(to.Path, "/") == "" || to.RawQuery != "" {
+		return &InputError{Field: "Options.TokenURL", Rule: "must be a URL with a host, a path and no query"}
 	}
 	c.tokenEngine, err = rest.New(c.config(to.Scheme + "://" + to.Host))
 	return err
@@ -222,15 +223,18 @@ func (c *Client) config(baseURL string) rest.Config {
 // mediaType is the only one that the service takes and gives: another Accept is answered with 406.
 const mediaType = "application/json"
 
-// API returns the service that the client talks to. It may ask the [KeySource], but does no other
-// I/O.
+// API returns the service that the client talks to. It asks the [KeySource] if no call has done so
+// yet, and does no other I/O.
 func (c *Client) API(ctx context.Context) (API, error) {
 	if c.opts.API != "" {
 		return c.opts.API, nil
 	}
-	key, err := c.readKey(ctx)
-	if err != nil {
-		return "", err
+	key := c.lastKey.Load()
+	if key == nil {
+		var err error
+		if key, err = c.readKey(ctx); err != nil {
+			return "", err
+		}
 	}
 	return key.API(), nil
 }
@@ -244,12 +248,13 @@ type request struct {
 	method       string
 	path         rest.Path // without the version
 	query        url.Values
-	body         any // encoded as JSON; nil is none
+	body         any  // encoded as JSON; nil is none
+	once         bool // must not be processed twice, although its method allows that
 	businessOnly bool
 }
 
-// repeatable reports whether r may be processed twice without harm: all but what makes something.
-func (r *request) repeatable() bool { return r.method != http.MethodPost }
+// repeatable reports whether r may be processed twice without harm. What makes something may not.
+func (r *request) repeatable() bool { return r.method != http.MethodPost && !r.once }
 
 // send sends r and returns the success that comes back. What comes of it also decides the state of
 // the account.

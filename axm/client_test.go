@@ -38,9 +38,9 @@ func TestNewChecksItsOptions(t *testing.T) {
 		}
 	}
 	for want, opts := range map[string]*axm.Options{
-		"keys":        nil,
-		"Options.API": {TokenSource: static},
-		"BaseURL":     {TokenSource: static, API: axm.APISchool, TokenURL: "a/b"},
+		"keys":             nil,
+		"Options.API":      {TokenSource: static},
+		"Options.TokenURL": {TokenSource: static, API: axm.APISchool, TokenURL: "a/b"},
 	} {
 		_, err := axm.New(nil, opts)
 		if e, ok := errors.AsType[*axm.InputError](err); !ok || e.Field != want {
@@ -252,8 +252,42 @@ func TestADeletionWhoseAnswerGotLostIsDone(t *testing.T) {
 		if err := s.client.DeleteServer(t.Context(), id); err != nil || s.srv.Count("DELETE", "") != 2 {
 			t.Errorf("%v, %d requests", err, s.srv.Count("DELETE", ""))
 		}
-		if err := s.client.DeleteServer(t.Context(), id); !errors.Is(err, axm.ErrNotFound) {
-			t.Error(err)
+		for _, fault := range []axmtest.Fault{{Kind: axmtest.Busy, Status: 429}, {Kind: axmtest.HTML}} {
+			fault.Method = "DELETE" // answered, so it has not been done
+			s.srv.Fail(fault)
+			if err := s.client.DeleteServer(t.Context(), id); !errors.Is(err, axm.ErrNotFound) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Clearing is not repeated either: a second time there is nothing to clear, which is refused.
+func TestClearingIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		id := s.AddServer(axmtest.MDMServer{Name: "Lab", DefaultFamilies: []string{"MAC"}})
+		s.srv.Fail(axmtest.Fault{Kind: axmtest.Lose, Method: "PATCH"})
+		_, err := s.client.UpdateServer(t.Context(), id, axm.ServerUpdate{DefaultProductFamilies: new([]axm.DefaultFamily{})})
+		if failed, ok := errors.AsType[*axm.TransportError](err); !ok || !failed.Sent || len(s.families(id)) != 0 || s.srv.Count("PATCH", "") != 1 {
+			t.Errorf("%v, %q, %d requests", err, s.families(id), s.srv.Count("PATCH", ""))
+		}
+		s.clean(t, err)
+	})
+}
+
+// A source that costs something is asked for the key when a token is needed, and not for each call.
+func TestTheKeyIsReadOnceForEachToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		for i := range 3 {
+			if _, err := s.client.Server(t.Context(), s.AddServer(axmtest.MDMServer{Name: "Lab"})); err != nil {
+				t.Error(err)
+			}
+			if n := s.readCount(); n != 2+i/2 {
+				t.Errorf("read %d times", n)
+			}
+			time.Sleep(30 * time.Minute)
 		}
 	})
 }

@@ -20,15 +20,15 @@ const kindDevices = "orgDevices"
 //
 // https://developer.apple.com/documentation/applebusinessapi/orgdevice
 type Device struct {
-	ID            string       `json:"id,omitzero"` // the serial number
-	SerialNumber  string       `json:"serialNumber,omitzero"`
-	Status        DeviceStatus `json:"status,omitzero"`
-	DeviceModel   string       `json:"deviceModel,omitzero"` // marketing name
-	ProductFamily string       `json:"productFamily,omitzero"`
-	ProductType   string       `json:"productType,omitzero"` // such as "iPad13,18"
-	Capacity      string       `json:"deviceCapacity,omitzero"`
-	PartNumber    string       `json:"partNumber,omitzero"`
-	Color         string       `json:"color,omitzero"`
+	ID            string        `json:"id,omitzero"` // the serial number
+	SerialNumber  string        `json:"serialNumber,omitzero"`
+	Status        DeviceStatus  `json:"status,omitzero"`
+	DeviceModel   string        `json:"deviceModel,omitzero"` // marketing name
+	ProductFamily ProductFamily `json:"productFamily,omitzero"`
+	ProductType   string        `json:"productType,omitzero"` // such as "iPad13,18"
+	Capacity      string        `json:"deviceCapacity,omitzero"`
+	PartNumber    string        `json:"partNumber,omitzero"`
+	Color         string        `json:"color,omitzero"`
 
 	AddedToOrg      Time `json:"addedToOrgDateTime,omitzero"`
 	ReleasedFromOrg Time `json:"releasedFromOrgDateTime,omitzero"` // in the answer of [Client.Device] only
@@ -62,6 +62,20 @@ type DeviceStatus string
 const (
 	DeviceAssigned   DeviceStatus = "ASSIGNED"
 	DeviceUnassigned DeviceStatus = "UNASSIGNED"
+)
+
+// ProductFamily is the product family of a device. Default assignments name them otherwise: see
+// [DefaultFamily].
+type ProductFamily string
+
+// The families that Apple names.
+const (
+	FamilyIPhone  ProductFamily = "iPhone"
+	FamilyIPad    ProductFamily = "iPad"
+	FamilyMac     ProductFamily = "Mac"
+	FamilyAppleTV ProductFamily = "AppleTV"
+	FamilyWatch   ProductFamily = "Watch"
+	FamilyVision  ProductFamily = "Vision"
 )
 
 // PurchaseSourceType says where a device came from.

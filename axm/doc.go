@@ -43,8 +43,8 @@
 //
 // # Secrets
 //
-// Keys and tokens do not print: printing, logging and encoding them shows their identifiers or
-// "[redacted]".
+// Keys do not print: printing, logging and encoding them shows their identifiers. Tokens and
+// assertions are in no error, log or trace; only [Client.TokenSource] gives tokens away.
 //
 // # Testing
 //

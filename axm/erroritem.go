@@ -12,7 +12,7 @@ import (
 
 // ErrorItem is one objection of Apple's. Branch on its Code, not on its texts.
 //
-// https://developer.apple.com/documentation/applebusinessapi/errorresponse/errors-data.dictionary
+// https://developer.apple.com/documentation/applebusinessapi/errorresponse
 type ErrorItem struct {
 	ID     string      `json:"id,omitzero"`     // of this occurrence
 	Status string      `json:"status,omitzero"` // of HTTP, as text; may differ from [Error.StatusCode]

@@ -40,7 +40,7 @@ func deviceReplays() []replay {
 			[]axm.Page[axm.Device]{
 				{Begins: true, Cursor: "MQ", Total: 2, Items: []axm.Device{{
 					ID: "ZZ9PLURALA1", SerialNumber: "ZZ9PLURALA1", Status: axm.DeviceAssigned,
-					DeviceModel: "iPad (10th generation)", ProductFamily: "iPad", ProductType: "iPad13,18",
+					DeviceModel: "iPad (10th generation)", ProductFamily: axm.FamilyIPad, ProductType: "iPad13,18",
 					Capacity: "64GB", PartNumber: "MPQ03ZZ/A", Color: "SILVER",
 					AddedToOrg: "2026-02-03T10:00:00.000Z", Updated: "2026-02-03T10:05:00.000Z",
 					OrderNumber: "4400001", OrderDate: "2026-01-20T00:00:00Z",

@@ -9,16 +9,8 @@ import (
 	"strings"
 
 	"github.com/applemdm/applemdm/internal/keypem"
-	"github.com/applemdm/applemdm/internal/secret"
 	"github.com/applemdm/applemdm/internal/sniff"
 )
-
-// Secret is a string that does not print: every verb, logger and encoder shows "[redacted]". Only
-// its Reveal method gives the text.
-type Secret = secret.String
-
-// NewSecret returns text as a [Secret].
-func NewSecret(text string) Secret { return secret.New(text) }
 
 // FileKind names a kind of file in words for people, such as "certificate signing request". Show it;
 // do not compare with it.
@@ -33,9 +25,9 @@ const maxKeyFile = 1 << 20
 
 // Key is the private key of an API account, with the two identifiers that the portal shows beside it.
 //
-// An administrator of Apple Business or Apple School Manager makes the account and its key under
-// Preferences, API, and gives the account a role. The key can be downloaded once only. It does not
-// expire; it ends when somebody revokes it, generates another one or deletes the account.
+// An administrator makes the account and its key in the portal of Apple Business or Apple School
+// Manager and gives the account a role. The key can be downloaded once only. It is not known to
+// expire; it ends when somebody revokes it or deletes the account.
 //
 // Printing, logging and encoding a Key show the identifiers only. A Key never changes.
 //

@@ -82,6 +82,7 @@ func (s *Server) flatten(id string) { s.ID = id }
 func (s *Server) unknown() *Unknown { return &s.Unknown }
 
 // Servers returns an iterator over the device management services. It is read as [Client.Devices] is.
+// Apple sends less of each than [Client.Server] does.
 //
 // https://developer.apple.com/documentation/applebusinessapi/get-mdm-servers
 func (c *Client) Servers(ctx context.Context, options ListOptions) iter.Seq2[Server, error] {
@@ -247,8 +248,10 @@ func (c *Client) UpdateServer(ctx context.Context, id string, update ServerUpdat
 			return nil, err
 		}
 	}
+	families := update.DefaultProductFamilies
 	return call[Server](ctx, c, request{
 		op: "update server", method: http.MethodPatch, path: rest.Path{kindServers, id}, businessOnly: true,
+		once: families != nil && len(*families) == 0, // a second time there would be nothing to clear
 		body: outgoing{outgoingResource{Type: kindServers, ID: id, Attributes: attributes}},
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/applemdm/applemdm/internal/rest"
+	"github.com/applemdm/applemdm/internal/secret"
 )
 
 // DefaultTokenURL is where access tokens come from, for both services.
@@ -22,7 +23,7 @@ const DefaultTokenURL = "https://account.apple.com/auth/oauth2/token"
 
 // access is an access token and what it is good for. A nil key is one that the caller supplied.
 type access struct {
-	text    Secret
+	text    secret.String
 	kind    string // "Bearer"
 	api     API
 	key     *Key
@@ -41,7 +42,7 @@ func newAccess(token *oauth2.Token, api API, key *Key) (*access, error) {
 	if strings.ContainsFunc(token.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the access token does not fit into a header")
 	}
-	a := &access{text: NewSecret(token.AccessToken), kind: token.Type(), api: api, key: key, expiry: token.Expiry}
+	a := &access{text: secret.New(token.AccessToken), kind: token.Type(), api: api, key: key, expiry: token.Expiry}
 	if !token.Expiry.IsZero() {
 		a.goodFor = token.Expiry.Add(-min(time.Until(token.Expiry)/10, time.Minute))
 	}
@@ -63,13 +64,14 @@ type tokenSource struct{ client *Client }
 func (s tokenSource) Token() (*oauth2.Token, error) {
 	a, err := s.client.currentAccess(context.Background())
 	if err != nil {
+		s.client.noteOutcome(err)
 		return nil, err
 	}
 	return &oauth2.Token{AccessToken: a.text.Reveal(), TokenType: a.kind, Expiry: a.expiry}, nil
 }
 
 // currentAccess returns the access token to send, which is a new one when the last is about to
-// expire. What comes of it also decides the state of the account.
+// expire.
 func (c *Client) currentAccess(ctx context.Context) (*access, error) {
 	a, err := c.access.Get(ctx)
 	if err == nil && a.stale() {
@@ -99,7 +101,7 @@ func (c *Client) fetchAccess(ctx context.Context, _ *access) (*access, error) {
 	return c.login(ctx, key)
 }
 
-// readKey reads the key and notes which service it is for.
+// readKey reads the key anew.
 func (c *Client) readKey(ctx context.Context) (*Key, error) {
 	key, err := c.keys.Key(ctx)
 	if err != nil {
@@ -108,6 +110,7 @@ func (c *Client) readKey(ctx context.Context) (*Key, error) {
 	if !key.complete() {
 		return nil, &InputError{Field: "Key", Rule: "was not made by ParseKey"}
 	}
+	c.lastKey.Store(key)
 	return key, nil
 }
 
@@ -208,7 +211,7 @@ func (l *tokenLine) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // explain makes the error of an exchange out of what oauth2 says and what came over the line.
-func (l *tokenLine) explain(err error, key *Key, assertion Secret) error {
+func (l *tokenLine) explain(err error, key *Key, assertion secret.String) error {
 	if failed, ok := errors.AsType[*TransportError](err); ok {
 		return failed
 	}
