@@ -116,7 +116,7 @@ func TestLimitsThatBecomeLower(t *testing.T) {
 		if n, reads := s.count("manageVPPLicensesByAdamIdSrv"), s.count("VPPServiceConfigSrv"); n != 4 || reads != 2 {
 			t.Errorf("%d requests, %d reads of the service configuration", n, reads)
 		}
-		s.srv.SetLimit("maxBatchDisassociateLicenseCount", 3)
+		s.srv.SetLimit("maxBatchDisassociateLicenseCount", 6)
 		result, err = s.client.ManageLicenses(t.Context(), legacy.Management{AdamID: "1", DisassociateSerialNumbers: names("A", 10)})
 		done(t, result, err)
 		if h := s.holders("1"); len(h) != 0 {
@@ -176,6 +176,35 @@ func TestAManagementThatBreaksOff(t *testing.T) {
 		if n := len(s.holders("1")); n != 25 {
 			t.Errorf("%d have it", n)
 		}
+	})
+}
+
+func TestATakingBackThatBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *legacy.Options) { o.Retry.Tries = 1 })
+		s.users(25)
+		s.Buy(vpptest.Asset{AdamID: "1", Total: 25})
+		m := legacy.Management{AdamID: "1", AssociateClientUserIDs: names("u", 25)}
+		result, err := s.client.ManageLicenses(t.Context(), m)
+		done(t, result, err)
+		m = legacy.Management{AdamID: "1", DisassociateClientUserIDs: names("u", 25), AssociateSerialNumbers: names("A", 3)}
+		s.srv.Fail(vpptest.Fault{Kind: vpptest.Reset, Path: "/mdm/manageVPPLicensesByAdamIdSrv", Skip: 1})
+		_, err = s.client.ManageLicenses(t.Context(), m)
+		partial, ok := errors.AsType[*legacy.PartialError](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		var statuses []vpp.Status
+		for _, o := range slices.Concat(partial.Result.Disassociations, partial.Result.Associations) {
+			statuses = append(statuses, o.Status)
+		}
+		want := slices.Concat(slices.Repeat([]vpp.Status{vpp.StatusDone}, 10), slices.Repeat([]vpp.Status{vpp.StatusUncertain}, 10),
+			slices.Repeat([]vpp.Status{vpp.StatusNotSent}, 8))
+		if diff := cmp.Diff(want, statuses); diff != "" || !slices.Equal(targets(partial.Result.Disassociations), m.DisassociateClientUserIDs) {
+			t.Error(diff)
+		}
+		result, err = s.client.ManageLicenses(t.Context(), m)
+		done(t, result, err)
 	})
 }
 

@@ -67,7 +67,6 @@ type work struct {
 	taking     entries // in the request under way
 	giving     entries // in the request under way
 	answered   bool    // at least one request
-	relearned  bool    // the limits, because Apple said that there were too many entries
 	result     ManagementResult
 }
 
@@ -158,7 +157,7 @@ func (w *work) step(ctx context.Context) error {
 	w.part(config.config)
 	answer := new(manageAnswer)
 	err = w.client.call(ctx, request{op: opManage, service: serviceManage, body: w.body()}, answer)
-	if e, ok := err.(*vpp.Error); ok && e.Number == vpp.NumberInvalidArgument && !w.relearned {
+	if e, ok := err.(*vpp.Error); ok && e.Number == vpp.NumberInvalidArgument {
 		return w.relearn(ctx, config, err)
 	}
 	if err != nil {
@@ -196,7 +195,6 @@ func (w *work) body() manageRequest {
 // relearn reads the limits again after Apple has refused a request for an argument. It returns refused
 // unless they are lower now than what the request had.
 func (w *work) relearn(ctx context.Context, old *publishedConfig, refused error) error {
-	w.relearned = true
 	config, err := w.client.readAgain(ctx, old, serviceManage)
 	if err != nil {
 		return refused
