@@ -32,7 +32,7 @@ func (r *redactor) value(how treatment, value string) string {
 		return r.message(value)
 	case r.isURL(value):
 		return r.url(value)
-	case value[0] == '{' && jsontext.Value(value).IsValid():
+	case isJSON(value):
 		return string(r.json([]byte(value))) // JSON within JSON
 	}
 	return r.names.get(value)
@@ -51,6 +51,11 @@ func (r *redactor) kept(value string) string {
 		return r.names.get(value)
 	}
 	return value
+}
+
+// isJSON reports whether value is an object in JSON.
+func isJSON(value string) bool {
+	return strings.HasPrefix(value, "{") && jsontext.Value(value).IsValid()
 }
 
 // walk is a way through a JSON text, which is written anew on the way. Where the text breaks, the
@@ -124,7 +129,7 @@ func (w *walk) member(object string, how treatment) bool {
 	if how != withhold {
 		how = w.redactor.member(object, name)
 	}
-	return w.next(name, how)
+	return w.next(w.within(object, name), how)
 }
 
 func (w *walk) array(name string, how treatment) bool {

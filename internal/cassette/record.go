@@ -86,8 +86,11 @@ func (r *Recorder) Client() *http.Client { return new(r.client) }
 // StandIn returns what stands in the recording for a value that has been seen so far, or the value
 // itself if it was not hidden.
 func (r *Recorder) StandIn(value string) string {
-	if r.isURL(value) {
+	switch {
+	case r.isURL(value):
 		return r.url(value)
+	case isJSON(value):
+		return string(r.json([]byte(value)))
 	}
 	if standIn, ok := r.names.known(value); ok {
 		return standIn

@@ -13,7 +13,8 @@ import (
 var demoRules = Rules{
 	Headers:  []string{"X-Version"},
 	Segments: []string{"v1", "devices", "find", "login"},
-	Keep:     []string{"status", "count", "limit", "map.*", "results.?", "app.name", "kept"},
+	Before:   []string{"login"},
+	Keep:     []string{"status", "count", "limit", "map.*", "results.?", "results.*.id", "app.name", "kept"},
 	Messages: []string{"detail"},
 	Secrets:  []string{"token", "vault"},
 	Hide:     []string{"map.?", "person.status"},
@@ -29,19 +30,19 @@ func TestJSON(t *testing.T) {
 	serial, name, number := r.names.get("C02SECRET1"), r.names.get("Ada Springer"), r.names.number("4711")
 	r.value(withhold, "abcd1234")
 	for text, want := range map[string]string{
-		`{"status":"OK","count":7,"limit":null,"fine":true}`:         `{"status":"OK","count":7,"limit":null,"fine":true}`,
-		`{"serial":"C02SECRET1","new_member":4711,"none":""}`:        `{"serial":"` + serial + `","new_member":` + number + `,"none":""}`,
-		` [ "C02SECRET1" , {"who":"Ada Springer"} , 0 ] `:            `["` + serial + `",{"who":"` + name + `"},0]`,
-		`{"token":"abcd1234","vault":{"status":"x","n":5,"b":true}}`: `{"token":"[redacted]","vault":{"status":"[redacted]","n":0,"b":true}}`,
-		`{"vault":[["abcd1234",{"a":"b"}]]}`:                         `{"vault":[["[redacted]",{"a":"[redacted]"}]]}`,
-		`{"map":{"C02SECRET1":"SUCCESS"}}`:                           `{"map":{"` + serial + `":"SUCCESS"}}`,
-		`{"map":[{"serial":"C02SECRET1","x":"Ada Springer"}]}`:       `{"map":[{"serial":"` + serial + `","x":"` + name + `"}]}`,
-		`{"results":{"310633997":{"name":"Ada Springer"}}}`:          `{"results":{"310633997":{"name":"` + name + `"}}}`,
-		`{"app":[{"name":"Pages"}],"name":"Ada Springer"}`:           `{"app":[{"name":"Pages"}],"name":"` + name + `"}`,
-		`{"person":{"status":"Ada Springer"}}`:                       `{"person":{"status":"` + name + `"}}`,
-		`{"C02SECRET1":1,"kept":"abcd1234"}`:                         `{"` + serial + `":` + r.names.number("1") + `,"kept":"[redacted]"}`,
-		`{"status":"OK","status":"NO"}`:                              `{"status":"OK","status":"NO"}`,
-		`{}`:                                                         `{}`, `[]`: `[]`, `{"a":[],"b":{}}`: `{"a":[],"b":{}}`,
+		`{"status":"OK","count":7,"limit":null,"fine":true}`:                 `{"status":"OK","count":7,"limit":null,"fine":true}`,
+		`{"serial":"C02SECRET1","new_member":4711,"none":""}`:                `{"serial":"` + serial + `","new_member":` + number + `,"none":""}`,
+		` [ "C02SECRET1" , {"who":"Ada Springer"} , 0 ] `:                    `["` + serial + `",{"who":"` + name + `"},0]`,
+		`{"token":"abcd1234","vault":{"status":"x","n":5,"b":true}}`:         `{"token":"[redacted]","vault":{"status":"[redacted]","n":0,"b":true}}`,
+		`{"vault":[["abcd1234",{"a":"b"}]]}`:                                 `{"vault":[["[redacted]",{"a":"[redacted]"}]]}`,
+		`{"map":{"C02SECRET1":"SUCCESS"}}`:                                   `{"map":{"` + serial + `":"SUCCESS"}}`,
+		`{"map":[{"serial":"C02SECRET1","x":"Ada Springer"}]}`:               `{"map":[{"serial":"` + serial + `","x":"` + name + `"}]}`,
+		`{"results":{"310633997":{"id":"310633997","name":"Ada Springer"}}}`: `{"results":{"310633997":{"id":"310633997","name":"` + name + `"}}}`,
+		`{"app":[{"name":"Pages"}],"name":"Ada Springer"}`:                   `{"app":[{"name":"Pages"}],"name":"` + name + `"}`,
+		`{"person":{"status":"Ada Springer"}}`:                               `{"person":{"status":"` + name + `"}}`,
+		`{"C02SECRET1":1,"kept":"abcd1234"}`:                                 `{"` + serial + `":` + r.names.number("1") + `,"kept":"[redacted]"}`,
+		`{"status":"OK","status":"NO"}`:                                      `{"status":"OK","status":"NO"}`,
+		`{}`:                                                                 `{}`, `[]`: `[]`, `{"a":[],"b":{}}`: `{"a":[],"b":{}}`,
 	} {
 		if got := string(r.json([]byte(text))); got != want {
 			t.Errorf("%s\n became %s\n     want %s", text, got, want)

@@ -7,11 +7,13 @@ import "strings"
 // Members are those of JSON objects, and the parameters of queries and forms. Each is named as
 // "member", or as "object.member" for those of an object, or of the objects in an array, that is
 // the member "object"; the longer name decides. "object.?" stands for the names of all members of
-// an object that is a map, and "object.*" for their values; both mean nothing for arrays.
+// an object that is a map, and "object.*" for their values; both mean nothing for arrays. What is in
+// a map by "object.?" is in the object "object.*".
 type Rules struct {
 	Headers  []string // kept, besides the ordinary ones
 	Hidden   []string // headers that get stand-ins; the values of all others become Redacted
 	Segments []string // of paths, kept
+	Before   []string // segments of paths behind which the next one is kept too
 	Keep     []string // members whose values are kept: enumerations, versions, counts, times
 	Messages []string // members with text for people, kept but for what looks like a value
 	Secrets  []string // members whose values become Redacted, with all that is within
@@ -34,9 +36,9 @@ const (
 
 // book is Rules, indexed.
 type book struct {
-	headers, hidden, segments, repeat map[string]bool
-	members                           map[string]treatment
-	names                             map[string]bool // of members, without their objects
+	headers, hidden, segments, before, repeat map[string]bool
+	members                                   map[string]treatment
+	names                                     map[string]bool // of members, without their objects
 }
 
 // ordinaryHeaders returns those that tell of nobody.
@@ -47,7 +49,7 @@ func ordinaryHeaders() []string {
 func (r *Rules) index() *book {
 	b := &book{
 		headers: set(append(ordinaryHeaders(), r.Headers...)), hidden: set(append([]string{"Location"}, r.Hidden...)),
-		segments: set(r.Segments), repeat: set(r.Repeat),
+		segments: set(r.Segments), before: set(r.Before), repeat: set(r.Repeat),
 		members: make(map[string]treatment), names: make(map[string]bool),
 	}
 	for how, list := range map[treatment][]string{keep: r.Keep, message: r.Messages, withhold: r.Secrets, hide: r.Hide} {
@@ -91,6 +93,14 @@ func (b *book) memberName(object, name string) treatment {
 		return keep
 	}
 	return hide
+}
+
+// within returns what the value of a member is called, if it is an object, to those in it.
+func (b *book) within(object, name string) string {
+	if _, isMap := b.members[object+".?"]; isMap {
+		return object + ".*"
+	}
+	return name
 }
 
 // isWord reports whether s is letters and underscores only, not many, and not capitals alone, as a

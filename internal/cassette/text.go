@@ -115,7 +115,7 @@ func (r *redactor) location(u *url.URL) *url.URL {
 	}
 	segments := strings.Split(u.Path, "/")
 	for i, segment := range segments {
-		if !r.segments[segment] {
+		if !r.segments[segment] && (i == 0 || !r.before[segments[i-1]]) {
 			segments[i] = strings.ReplaceAll(r.value(hide, segment), "/", "_")
 		}
 	}

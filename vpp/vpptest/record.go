@@ -71,6 +71,7 @@ func recording() *cassette.Rules {
 		getVPPAssetsSrv getVPPLicensesSrv manageVPPLicensesByAdamIdSrv
 		catalog apps books genres search storefronts stoken-authenticated-apps stoken-authenticated-books
 		stoken-authenticated-purchases test`),
+		Before: strings.Fields("catalog apps books genres storefronts"),
 		Keep: strings.Fields(`status errorNumber eventStatus eventType type result notificationType notificationTypes
 		subscribedNotificationTypes limits.* errorCodes.errorNumber numCompleted numRequested
 		adamId adamIds adamIdStr parentAdamId subscriptionId pricingParam productType productTypeId productTypeName
@@ -81,11 +82,11 @@ func recording() *cassette.Rules {
 		minAvailableCount maxAvailableCount minAssignedCount maxAssignedCount userStatus
 		tokenExpirationDate tokenExpDate expirationMillis periodEndDate
 		maxBatchAssociateLicenseCount maxBatchDisassociateLicenseCount batchCount totalBatchCount totalAssignments
-		assignmentsInCurrentPage
-		ids data.id data.type platform additionalPlatforms extend extend[apps] include relate l limit offset types cc
-		caller p version results.?`),
-		Messages: []string{"errorMessage"},
-		Secrets: strings.Fields(`sToken itvt inviteCode inviteUrl notificationAuthToken notificationToken apnToken
+		assignmentsInCurrentPage includeRetired includeRetiredOnly
+		ids ids[apps] ids[books] ids[in-apps] .id data.id contents.id results.? results.*.id errors.code
+		platform additionalPlatforms extend extend[apps] include relate l limit offset types cc caller p version`),
+		Messages: []string{"errorMessage", "errors.title", "errors.detail"},
+		Secrets: strings.Fields(`sToken itvt inviteCode notificationAuthToken notificationToken apnToken
 		access_token token`),
 		Hide:   []string{"mdmInfo.type", "clientContext.status"},
 		Repeat: []string{"/service/config", "/VPPServiceConfigSrv"},

@@ -48,15 +48,28 @@ interactions:
 	}
 }
 
-func TestShown(t *testing.T) {
+func TestDiff(t *testing.T) {
 	type result struct {
 		Serial string
 		Map    map[string]int
 		List   []any
 	}
-	got := Shown(t, result{"a", map[string]int{"b": 1}, []any{"c", true, nil}}, func(s string) string { return s + "0" })
-	want := Shown(t, map[string]any{"Serial0": "a0", "Map0": map[string]int{"b0": 10}, "List0": []any{"c0", true, nil}}, func(s string) string { return s })
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	standIn := func(s string) string { return s + "0" }
+	recorded := result{"a", map[string]int{"b": 1, "n": 2}, []any{"c", true, nil, []any{"d", "e"}, 7}}
+	same := result{"a0", map[string]int{"b0": 10, "n": 2}, []any{70, []any{"e", "d0"}, nil, "c0", true}}
+	if diff := Diff(t, recorded, same, standIn); diff != "" {
+		t.Error(diff)
+	}
+	for name, other := range map[string]result{
+		"another text":  {"a00", same.Map, same.List},
+		"another name":  {"a", map[string]int{"b00": 10, "n": 2}, same.List},
+		"another count": {"a", map[string]int{"b0": 10, "n": 3}, same.List},
+		"one missing":   {"a", same.Map, same.List[1:]},
+		"one too many":  {"a", same.Map, append(same.List, "c0")},
+		"one twice":     {"a", same.Map, []any{70, []any{"e", "d0"}, nil, "c0", "c0"}},
+	} {
+		if Diff(t, recorded, other, standIn) == "" {
+			t.Errorf("%s is not told", name)
+		}
 	}
 }
