@@ -54,7 +54,8 @@ type Options struct {
 	// TokenSource, if set, supplies the access tokens in the place of a key, for processes that share
 	// one: see [Client.TokenSource]. It is asked when there is no token yet, when the last one is
 	// about to expire, and when Apple refused it; a token that is still the same then is not sent
-	// again. It must be safe for concurrent use, and knows nothing of the contexts of calls.
+	// again. It must be safe for concurrent use and return by itself: it knows nothing of the
+	// contexts of calls, and one of them waits for it.
 	TokenSource oauth2.TokenSource
 
 	// Logger is told of every attempt, failures at level Warn and the rest at Debug, with method,

@@ -169,6 +169,11 @@ func TestAKeyDoesNotPrint(t *testing.T) {
 		copy axm.Key
 	}{key, *key}
 	shown := logged.String() + string(oldJSON) + string(newJSON)
+	client, err := axm.New(key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown += fmt.Sprintf("%+v%#v", client, client)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		shown += fmt.Sprintf(verb+verb+verb, key, *key, holder)
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/applemdm/applemdm/internal/lenient"
 	"github.com/applemdm/applemdm/internal/page"
 	"github.com/applemdm/applemdm/internal/rest"
@@ -84,10 +86,16 @@ type pageTail struct {
 	} `json:"links"`
 	Meta struct {
 		Paging struct {
-			Total      int    `json:"total"`
-			NextCursor string `json:"nextCursor"`
+			Total      jsontext.Value `json:"total"`
+			NextCursor string         `json:"nextCursor"`
 		} `json:"paging"`
 	} `json:"meta"`
+}
+
+// total returns how many items the list has; 0 if nothing fit for that is told.
+func (t *pageTail) total() int {
+	total, _ := strconv.Atoi(string(t.Meta.Paging.Total))
+	return max(total, 0)
 }
 
 // cursor returns where the list goes on, or "" if it does not. Of the link to the next page only its
@@ -224,7 +232,7 @@ func (w *walk[T]) ask(ctx context.Context) (*Page[T], error) {
 	}
 	resp.Release() // decoding copies what it keeps
 	return &Page[T]{
-		Items: items, Cursor: cursor, Total: tail.Meta.Paging.Total,
+		Items: items, Cursor: cursor, Total: tail.total(),
 		Begins: w.cursor == "", Completes: cursor == "",
 	}, nil
 }

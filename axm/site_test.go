@@ -144,7 +144,7 @@ func (s *site) clean(t testing.TB, errs ...error) {
 func (s *site) hides(t testing.TB, errs ...error) {
 	t.Helper()
 	s.mu.Lock()
-	shown := s.logs.String() + fmt.Sprintf("%+v%#v", s.traces, s.states)
+	shown := s.logs.String() + fmt.Sprintf("%+v%#v%+v%#v", s.traces, s.states, s.client, s.client)
 	s.mu.Unlock()
 	for _, err := range errs {
 		shown += fmt.Sprintf("%v|%+v|%#v", err, err, err)

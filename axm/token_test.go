@@ -166,6 +166,32 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	}
 }
 
+func TestOneNewTokenForAllWhoseOldOneIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, &axmtest.Options{Latency: time.Second}, func(o *axm.Options) { o.MaxInFlight = 10 })
+		if err := s.ask(t); err != nil {
+			t.Fatal(err)
+		}
+		s.Account().ExpireTokens()
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if err := s.ask(t); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := s.srv.Count("GET", ""); s.tokens() != 2 || n != 21 {
+			t.Errorf("%d tokens, %d requests", s.tokens(), n)
+		}
+		if diff := cmp.Diff([]axm.StateKind{axm.StateOK}, s.kinds()); diff != "" {
+			t.Error(diff)
+		}
+		s.hides(t)
+	})
+}
+
 func TestARefusalThatANewTokenDoesNotEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, nil, nil)
