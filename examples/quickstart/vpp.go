@@ -60,7 +60,7 @@ func assigning(ctx context.Context, stage *stage, serials []string) error {
 	}
 	stage.say("  one more was bought, and assigned")
 	if got := len(location.Assignments()); got != 2*len(serials) {
-		return fmt.Errorf("Apple has %d assignments instead of %d", got, 2*len(serials))
+		return fmt.Errorf("%d assignments at Apple instead of %d", got, 2*len(serials))
 	}
 	stage.note("apps assigned", "%d", 2*len(serials))
 	stage.note("notifications received", "%d", store.notifications.Load())
