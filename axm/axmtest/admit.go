@@ -44,6 +44,8 @@ func (c *call) authorize() *reply {
 	case a == nil:
 		c.note("unknown access token")
 		return c.unauthorized()
+	case a.ended:
+		return c.unauthorized()
 	case !c.now.Before(a.expires):
 		c.note("the access token has expired")
 		return c.unauthorized()

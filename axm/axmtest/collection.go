@@ -53,7 +53,8 @@ func (l *Collection[T]) Add(records ...T) []string {
 	return ids
 }
 
-// Update changes a record; its id stays. It reports whether there is one.
+// Update changes a record; its id stays. change must not call methods of the server. It reports
+// whether there is one.
 func (l *Collection[T]) Update(id string, change func(*T)) (ok bool) {
 	l.o.look(func(time.Time) {
 		var old *T

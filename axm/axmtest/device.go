@@ -155,7 +155,7 @@ func (o *Org) AddRandomDevices(n int) []string {
 }
 
 // ModifyDevice changes a device; its serial number stays. A change of ServerID is visible at once.
-// It reports whether there is one.
+// change must not call methods of the server. It reports whether there is one.
 func (o *Org) ModifyDevice(serial string, change func(*Device)) (ok bool) {
 	o.look(func(now time.Time) {
 		var d *device

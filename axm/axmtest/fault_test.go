@@ -189,22 +189,3 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 		})
 	}
 }
-
-// Violations do not grow for ever.
-func TestViolationsAreBounded(t *testing.T) {
-	c := start(t, nil)
-	for range 10_050 {
-		rec := recorder{header: make(http.Header)}
-		r, _ := http.NewRequest("GET", "/nothing", strings.NewReader(""))
-		c.srv.ServeHTTP(&rec, r)
-	}
-	if n := len(c.srv.Violations()); n != 10_000 {
-		t.Errorf("%d violations", n)
-	}
-}
-
-type recorder struct{ header http.Header }
-
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) Write(p []byte) (int, error) { return len(p), nil }
-func (r *recorder) WriteHeader(int)             {}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +17,7 @@ import (
 // once, and what activities have done is there.
 func TestConcurrentUse(t *testing.T) {
 	c := start(t, &axmtest.Options{ActivityStep: time.Millisecond})
-	stable := c.org.AddRandomDevices(300)
+	stable := c.org.AddRandomDevices(150)
 	server := c.org.AddServer(axmtest.MDMServer{Name: "Lab"})
 	stop := make(chan struct{})
 	var writers, readers sync.WaitGroup
@@ -30,18 +29,18 @@ func TestConcurrentUse(t *testing.T) {
 			default:
 			}
 			c.org.AddSerials("T1", "T2")
-			c.org.ModifyDevice(stable[i%300], func(d *axmtest.Device) { d.Color = fmt.Sprint(i) })
+			c.org.ModifyDevice(stable[i%150], func(d *axmtest.Device) { d.Color = fmt.Sprint(i) })
 			c.org.ReleaseDevices("T1", "T2")
 			c.org.Users.Add(axmtest.User{ID: "u"})
 			c.org.Users.Update("u", func(u *axmtest.User) { u.FirstName = fmt.Sprint(i) })
 			c.org.Blueprints.Add(axmtest.Blueprint{ID: "b", Devices: stable[:2], Apps: []string{"1"}})
-			runtime.Gosched()
+			time.Sleep(100 * time.Microsecond) // or the readers hardly get the lock
 		}
 	})
 	for n := range 4 {
 		readers.Go(func() {
 			c := clientOf(t, c.srv, c.org)
-			for range 3 {
+			for range 2 {
 				got := strings.Fields(c.all("orgDevices?limit=70"))
 				got = slices.DeleteFunc(got, func(s string) bool { return s == "T1" || s == "T2" })
 				if !slices.Equal(got, stable) {
@@ -67,10 +66,10 @@ func TestConcurrentUse(t *testing.T) {
 	c.wantNoViolations()
 }
 
-// Ten thousand devices, on a real listener.
+// Thousands of devices, on a real listener.
 func TestLarge(t *testing.T) {
 	c := start(t, nil)
-	serials := c.org.AddRandomDevices(10_000)
+	serials := c.org.AddRandomDevices(4_000)
 	server := c.org.AddServer(axmtest.MDMServer{})
 	outside := httptest.NewServer(c.srv)
 	defer outside.Close()

@@ -57,7 +57,8 @@ func (o *Org) AddServer(m MDMServer) string {
 	return m.ID
 }
 
-// ModifyServer changes a server; its id stays. It reports whether there is one.
+// ModifyServer changes a server; its id stays. change must not call methods of the Server or the
+// Org. It reports whether there is one.
 func (o *Org) ModifyServer(id string, change func(*MDMServer)) (ok bool) {
 	o.look(func(time.Time) {
 		var m *mdmServer

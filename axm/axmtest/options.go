@@ -60,8 +60,8 @@ type Options struct {
 	MaxStreams int
 
 	// PagesPerConnection closes the connection in place of the page after so many pages of lists,
-	// counted over all clients, and begins to count anew; 0 closes none. Clients have seen it after
-	// about 20.
+	// counted over all clients, and begins to count anew; 0 closes none. With HTTP/2 it resets the
+	// stream. Clients have seen it after about 20.
 	PagesPerConnection int
 
 	// PageSize bounds the records on a page, whatever limit a client asks for, so that few records
@@ -203,7 +203,8 @@ func (o *Options) withDefaults() Options {
 	return out
 }
 
-// UpdateOptions changes options while the server runs; TLS and KeepRequests stay as they are.
+// UpdateOptions changes options while the server runs; TLS and KeepRequests stay as they are. change
+// must not call methods of the server.
 func (s *Server) UpdateOptions(change func(*Options)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

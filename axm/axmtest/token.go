@@ -31,6 +31,7 @@ const (
 type access struct {
 	account *Account
 	expires time.Time
+	ended   bool // before its time, which no client can know
 }
 
 // refuse answers with an error of OAuth 2, and tells the reason only to the test.
@@ -160,7 +161,7 @@ func (a *Account) issue(now time.Time) string {
 	part := func(n int) string { return base64.RawURLEncoding.EncodeToString(randomBytes(n)) }
 	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"dir","enc":"A256GCM"}`))
 	text := strings.Join([]string{header, "", part(12), part(96), part(16)}, ".")
-	s.access[text] = &access{a, now.Add(s.opts.TokenLife)}
+	s.access[text] = &access{account: a, expires: now.Add(s.opts.TokenLife)}
 	return text
 }
 
@@ -171,14 +172,15 @@ func (a *Account) AccessToken() string {
 	return a.issue(time.Now())
 }
 
-// ExpireTokens ends all access tokens of the account. Clients get 401 and can get new ones.
+// ExpireTokens ends all access tokens of the account before their time. Clients get 401, which is not
+// noted against them, and can get new ones.
 func (a *Account) ExpireTokens() {
 	a.org.s.mu.Lock()
 	defer a.org.s.mu.Unlock()
 	now := time.Now()
 	for _, t := range a.org.s.access {
 		if t.account == a && t.expires.After(now) {
-			t.expires = now
+			t.expires, t.ended = now, true
 		}
 	}
 }
