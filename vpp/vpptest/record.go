@@ -84,6 +84,8 @@ func recording() *cassette.Rules {
 		maxBatchAssociateLicenseCount maxBatchDisassociateLicenseCount batchCount totalBatchCount totalAssignments
 		assignmentsInCurrentPage includeRetired includeRetiredOnly
 		ids ids[apps] ids[books] ids[in-apps] .id data.id contents.id results.? results.*.id errors.code
+		deviceFamilies isB2BCustomApp is32bitOnly hasP3 textColor1 textColor2 textColor3 textColor4 bgColor kind flavor bundleId externalVersionId releaseDate currencyCode price priceFormatted
+		minimumOSVersion minimumMacOSVersion requiredCapabilities supportedLanguageTags defaultLanguageTag
 		platform additionalPlatforms extend extend[apps] include relate l limit offset types cc caller p version`),
 		Messages: []string{"errorMessage", "errors.title", "errors.detail"},
 		Secrets: strings.Fields(`sToken itvt inviteCode notificationAuthToken notificationToken apnToken
