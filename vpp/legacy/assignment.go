@@ -104,7 +104,7 @@ func (w *assignmentWalk) read(ctx context.Context) ([]Assignment, bool, error) {
 		return nil, false, fmt.Errorf("%s: %w", opAssignments, vpp.ErrPageCap)
 	}
 	answer := new(assignmentsAnswer)
-	err := w.client.call(ctx, request{op: opAssignments, service: serviceAssignments, body: w.next}, answer)
+	err := w.client.callPage(ctx, request{op: opAssignments, service: serviceAssignments, body: w.next}, answer)
 	if err != nil {
 		return nil, false, err
 	}

@@ -106,6 +106,7 @@ type Client struct {
 	config  *lease.Lease[*publishedConfig]
 	session *lease.Lease[*ClientConfig] // the look at the claim before the first call
 	account account
+	pages   chan struct{} // holds one for each page of a list that is being asked for
 
 	internal atomic.Int32 // internal errors of Apple's (9603) in a row
 }
@@ -122,7 +123,7 @@ func New(tokens vpp.TokenSource, opts *Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{opts: o, tokens: tokens, pace: pace.New[*vpp.Error]()}
+	c := &Client{opts: o, tokens: tokens, pace: pace.New[*vpp.Error](), pages: make(chan struct{}, pagesInFlight)}
 	c.account.uid = o.UID
 	if c.engine, err = c.newEngine(o.BaseURL); err != nil {
 		return nil, err

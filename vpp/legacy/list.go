@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 
 	"github.com/applemdm/applemdm/internal/page"
 	"github.com/applemdm/applemdm/internal/poll"
+	"github.com/applemdm/applemdm/internal/rest"
 	"github.com/applemdm/applemdm/vpp"
 )
 
@@ -32,8 +34,9 @@ type Page[T any] struct {
 
 // How lists are read.
 const (
-	maxRestarts = 3       // of a list that Apple loses
-	maxPages    = 100_000 // of one read
+	pagesInFlight = 5       // as many as Apple allows at once
+	maxRestarts   = 3       // of a list that Apple loses
+	maxPages      = 100_000 // of one read
 )
 
 // ErrSameToken is the end of a read in which Apple answered with the token that it was asked with,
@@ -159,7 +162,7 @@ func (w *walk[T]) ask(ctx context.Context) (batchAnswer[T], error) {
 			}
 		}
 		answer := w.list.answer()
-		if err := w.client.call(ctx, r, answer); err != nil {
+		if err := w.client.callPage(ctx, r, answer); err != nil {
 			return nil, err
 		}
 		if tail := answer.tail(); tail.BatchToken != "" || tail.SinceModifiedToken != "" {
@@ -167,4 +170,15 @@ func (w *walk[T]) ask(ctx context.Context) (batchAnswer[T], error) {
 		}
 	}
 	return nil, incomplete(w.list.op, "it has neither a batch token nor a token for changes")
+}
+
+// callPage is call for a page, of which all reads of a client ask for so many at once.
+func (c *Client) callPage(ctx context.Context, r request, v answer) error {
+	select {
+	case c.pages <- struct{}{}:
+		defer func() { <-c.pages }()
+	case <-ctx.Done():
+		return &vpp.TransportError{Op: r.op, Method: http.MethodPost, Path: rest.Path{r.service}.String(), Err: poll.Cause(ctx)}
+	}
+	return c.call(ctx, r, v)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,6 +206,39 @@ func TestLeavingALoopCostsLittle(t *testing.T) {
 		if n := s.count("getVPPUsersSrv"); n > 2 {
 			t.Errorf("%d requests", n)
 		}
+	})
+}
+
+// However many lists are read at once, Apple is asked for five pages at once, and who waits for that
+// gives up when the own time is up.
+func TestPagesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, &vpptest.Options{PageSize: 2, Latency: time.Second}, nil)
+		s.users(9)
+		if err := s.ask(t); err != nil {
+			t.Fatal(err)
+		}
+		var readers sync.WaitGroup
+		for range 10 {
+			readers.Go(func() {
+				if got, err := exchange.Collect(s.client.Users(t.Context(), legacy.UserFilter{})); err != nil || len(got) != 9 {
+					t.Errorf("%d users, %v", len(got), err)
+				}
+			})
+		}
+		time.Sleep(500 * time.Millisecond)
+		hurried := errors.New("hurried")
+		ctx, cancel := contextWithin(t, 100*time.Millisecond, hurried)
+		defer cancel()
+		_, err := exchange.Collect(s.client.Assignments(ctx, legacy.AssignmentFilter{}))
+		if !errors.Is(err, hurried) {
+			t.Error(err)
+		}
+		readers.Wait()
+		if peak := s.Traffic().PeakPages; peak != 5 {
+			t.Errorf("%d pages at once", peak)
+		}
+		s.noViolations(t)
 	})
 }
 

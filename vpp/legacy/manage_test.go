@@ -210,32 +210,29 @@ func TestATakingBackThatBreaksOff(t *testing.T) {
 
 // Apple's answer to the part that failed decides what became of it.
 func TestWhatBecameOfThePartThatFailed(t *testing.T) {
-	for want, fault := range map[vpp.Status]vpptest.Fault{
-		vpp.StatusFailed:    vpptest.LegacyErrorFault(9645),
-		vpp.StatusNotSent:   {Kind: vpptest.Busy},
-		vpp.StatusUncertain: {Kind: vpptest.Empty},
+	for _, tc := range []struct {
+		want  vpp.Status
+		fault vpptest.Fault
+	}{
+		{vpp.StatusFailed, vpptest.LegacyErrorFault(9645)},
+		{vpp.StatusNotSent, vpptest.Fault{Kind: vpptest.Busy}},
+		{vpp.StatusNotSent, vpptest.Fault{Kind: vpptest.Refuse}},
+		{vpp.StatusUncertain, vpptest.Fault{Kind: vpptest.Empty}},
+		{vpp.StatusUncertain, vpptest.Fault{Kind: vpptest.Truncate}},
+		{vpp.StatusUncertain, vpptest.Fault{Kind: vpptest.Lose}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSite(t, nil, func(o *legacy.Options) { o.Retry.Tries = 1 })
 			s.Buy(vpptest.Asset{AdamID: "1", Total: 100})
-			fault.Path, fault.Skip = "/mdm/manageVPPLicensesByAdamIdSrv", 1
-			s.srv.Fail(fault)
+			tc.fault.Path, tc.fault.Skip = "/mdm/manageVPPLicensesByAdamIdSrv", 1
+			s.srv.Fail(tc.fault)
 			_, err := s.client.ManageLicenses(t.Context(), legacy.Management{AdamID: "1", AssociateSerialNumbers: names("A", 25)})
 			partial, ok := errors.AsType[*legacy.PartialError](err)
-			if !ok || partial.Result.Associations[10].Status != want || partial.Result.Associations[20].Status != vpp.StatusNotSent {
-				t.Errorf("%s: %v", want, err)
+			if !ok || partial.Result.Associations[10].Status != tc.want || partial.Result.Associations[20].Status != vpp.StatusNotSent {
+				t.Errorf("%s: %v", tc.want, err)
 			}
 		})
 	}
-	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, nil, func(o *legacy.Options) { o.Retry.Tries = 1 })
-		s.srv.Fail(vpptest.Fault{Kind: vpptest.Refuse, Path: "/mdm/manageVPPLicensesByAdamIdSrv", Skip: 1})
-		_, err := s.client.ManageLicenses(t.Context(), legacy.Management{AdamID: "1", AssociateSerialNumbers: names("A", 25)})
-		partial, ok := errors.AsType[*legacy.PartialError](err)
-		if !ok || partial.Result.Associations[10].Status != vpp.StatusNotSent {
-			t.Error(err)
-		}
-	})
 }
 
 // What ends before a request is in none: nothing is uncertain.
