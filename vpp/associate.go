@@ -19,9 +19,9 @@ func (c *Client) Associate(ctx context.Context, assets []AssetKey, to Targets) (
 	return c.orderAssets(ctx, EventAssociate, assets, "to", to)
 }
 
-// Disassociate takes assets back: every one of assets from every one of from. What is not there
-// counts as taken back. Books cannot be: [ErrNotRevocable]. Limits, outcomes and errors are as with
-// [Client.Associate].
+// Disassociate takes assets back: every one of assets from every one of from. To take back what is
+// not there does no harm. Books cannot be taken back: [ErrNotRevocable]. Limits, outcomes and errors
+// are as with [Client.Associate].
 //
 // The app stays on the devices until you remove it, and stops working after 30 days.
 //

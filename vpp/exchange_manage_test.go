@@ -72,6 +72,13 @@ u-17: failed create users: error 9716: the user exists
 			op, err := c.UpdateUsers(ctx, []vpp.UserRequest{{ClientUserID: "u-17", Email: "pat@example.test"}})
 			return outcomes(ctx, op, err)
 		}, want: "u-17: failed update users: no reason was given\n"},
+		{exchange: "manage/fail more than is named", call: func(ctx context.Context, c *vpp.Client) (any, error) {
+			op, err := c.Associate(ctx, append(deviceKeys, vpp.AssetKey{AdamID: "1000000003"}), vpp.Devices("DEMO00000001"))
+			return outcomes(ctx, op, err)
+		}, want: `1000000001 (STDQ) for DEMO00000001: failed associate: error 9709: not enough licenses
+1000000002 (STDQ) for DEMO00000001: failed associate: no reason was given
+1000000003 (STDQ) for DEMO00000001: done
+`},
 		{exchange: "manage/retire users", call: func(ctx context.Context, c *vpp.Client) (any, error) {
 			op, err := c.RetireUsers(ctx, []string{"u-17", "u-18", "u-17"})
 			return outcomes(ctx, op, err)

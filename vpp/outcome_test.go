@@ -19,7 +19,7 @@ func TestOutcomesSayWhy(t *testing.T) {
 	if !ok || undone.Undone != 3 || undone.Total != 4 || len(undone.Reasons) != 2 || !errors.Is(err, vpp.ErrNotEnoughLicenses) {
 		t.Errorf("%+v", err)
 	}
-	if got := err.Error(); got != "3 of 4 not done: pending (and 1 more reasons)" {
+	if got := err.Error(); got != "3 of 4 not done: pending (one of 2 reasons)" {
 		t.Error(got)
 	}
 	if got := r.Outcomes.Targets(); len(got.ClientUserIDs) != 1 || strings.Join(got.SerialNumbers, "") != "DE" {

@@ -56,7 +56,7 @@ func (op *Operation) takeRead(p *part, is map[int]bool) map[int][]int {
 		case p.failures != nil:
 			why := blamed[i]
 			if why == nil {
-				why = p.failures[0]
+				why = &Error{Op: p.failures[0].Op, Err: errNoReason}
 			}
 			op.settleFailed(p, c, why)
 		default:
