@@ -43,6 +43,11 @@ func TestFaults(t *testing.T) {
 		t.Error(a)
 	}
 	c.wantNoViolations() // that was for another credential
+	for range 2 {        // of other accounts, for all one can see
+		c.srv.Fail(axmtest.Fault{Kind: axmtest.BusySeconds, Path: "/auth/oauth2/token", RetryAfter: time.Minute})
+		c.token(form(c.org.Account(), ""))
+	}
+	c.wantNoViolations()
 
 	// A lost answer: the device is released, the client does not know it.
 	c.srv.Fail(axmtest.Fault{Kind: axmtest.Lose, Path: "/v1/orgDeviceActivities"})

@@ -1,6 +1,7 @@
 package axmtest
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -95,16 +96,24 @@ type waiting struct{ until map[string]time.Time }
 // waiter is one line that is asked to wait: a credential and, as budgets are, one method.
 func waiter(r *http.Request) string { return r.Method + " " + r.Header.Get("Authorization") }
 
+// note remembers one, and forgets those whose time is over.
+func (w *waiting) note(who string, until, now time.Time) {
+	maps.DeleteFunc(w.until, func(_ string, t time.Time) bool { return t.Before(now) })
+	w.until[who] = until
+}
+
 func (w *waiting) left(r *http.Request, now time.Time) time.Duration {
 	return w.until[waiter(r)].Sub(now)
 }
 
-// watch remembers which clients were told by the service, or by a scripted fault, to wait.
+// watch remembers which clients were told by the service, or by a scripted fault, to wait. Who asks
+// for a token shows no credential here, and is taken for somebody else each time.
 func (s *Server) watch(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
-		if until, ok := retryTime(w.Header().Get("Retry-After")); ok {
-			s.set(func() { s.waiting.until[waiter(r)] = until })
+		until, ok := retryTime(w.Header().Get("Retry-After"))
+		if ok && r.Header.Get("Authorization") != "" {
+			s.set(func() { s.waiting.note(waiter(r), until, time.Now()) })
 		}
 	})
 }
