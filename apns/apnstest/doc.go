@@ -40,6 +40,11 @@
 // [Server.Received] and [Server.Stats] tell the pushes and connections, [Server.Violations] what a
 // client did that it should not have, [Server.Log] the course of events.
 //
+// # Recordings
+//
+// A [Recorder] writes pushes to the real service, and what became of them, into a file without
+// anybody's data, for a bug report; [Replay] makes a simulator of it that does the same, for a test.
+//
 // # Cost
 //
 // One connection is two goroutines and some 100 KB. A push costs 3 to 4 µs of CPU when

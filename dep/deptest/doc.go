@@ -35,6 +35,11 @@
 // that Apple tolerates or that failed for a reason the answer does not show; a test of a client
 // should end with no violation. [Server.Devices] is the truth to compare with.
 //
+// # Recordings
+//
+// [Record] writes the traffic of a client with the real service into a file without secrets and
+// without anybody's data, for a bug report; [Replay] answers from it, for a test.
+//
 // # Manners
 //
 // Apple's own simulator for vendors, depsim, differs from the service. [Options.Manner] chooses.

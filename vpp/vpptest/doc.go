@@ -52,6 +52,11 @@
 // answer does not show; a test of a client should end with no violation. [Location.Assets],
 // [Location.Assignments] and [Location.Users] are the truth to compare with.
 //
+// # Recordings
+//
+// [Record] writes the traffic of a client with the real service into a file without secrets and
+// without anybody's data, for a bug report; [Replay] answers from it, for a test.
+//
 // # What it follows
 //
 // Apple's pages begin at
