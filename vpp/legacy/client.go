@@ -51,8 +51,8 @@ type Options struct {
 	// the call, of several at once when several calls run, and must be quick.
 	Trace func(vpp.Attempt)
 
-	// Retry says how often and how patiently one call is repeated. Every call of this service bears
-	// repetition.
+	// Retry says how often and how patiently one call is repeated. All calls of this service bear
+	// repetition but one: see [Management.DisassociateLicenseIDs].
 	Retry vpp.Retry
 
 	// MaxBody is the largest answer accepted, in bytes after decompression: 32 MiB by default.
@@ -160,6 +160,7 @@ type request struct {
 	body    any    // a struct, encoded as JSON without the token
 	always  bool   // sent whoever has claimed the account, for that is what it is about
 	secret  bool   // the answer holds one, so it stays out of errors
+	once    bool   // must not be processed twice
 }
 
 // call sends r and decodes the answer into v, unless the account is another server's.

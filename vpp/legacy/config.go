@@ -188,7 +188,9 @@ func (a *serviceConfigAnswer) common() envelope { return envelope{Status: a.Stat
 func (a *serviceConfigAnswer) partial() bool    { return false }
 
 func (c *Client) askConfig(ctx context.Context) (*ServiceConfig, error) {
-	resp, err := c.do(ctx, c.engine, rest.Request{Op: opConfig, Path: rest.Path{serviceConfig}, Body: []byte("{}")})
+	resp, err := c.do(ctx, c.engine, rest.Request{
+		Op: opConfig, Path: rest.Path{serviceConfig}, Body: []byte("{}"), Repeatable: true,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -44,8 +44,9 @@
 // package vpp has one, the sentinel that belongs to it. A [*vpp.TransportError] says that there was no
 // answer; a [*vpp.InputError] comes before any request.
 //
-// Every call bears repetition, so calls are repeated after lost connections, internal errors and 503,
-// a few times, with pauses, within the deadline of their context: see [vpp.Retry]. After more than
+// All calls but one ([Management.DisassociateLicenseIDs]) bear repetition, so they are repeated after
+// lost connections, internal errors and 503, a few times, with pauses, within the deadline of their
+// context: see [vpp.Retry]. After more than
 // five internal errors in a row the client stays away for two minutes, as Apple asks, and all its
 // calls fail at once with what Apple said. The client keeps to 15 requests per second, which version
 // 2 publishes for both; two clients with one token should share that between them.

@@ -164,3 +164,52 @@ func ExampleClient_Licenses() {
 	}
 	// Output: 1000000001 Associated DEMO00000001
 }
+
+// A server that works with version 2 registers users with version 1, which answers at once. It has
+// claimed the location with version 2, so it leaves MDM empty here.
+func ExampleNew() {
+	srv := vpptest.NewServer(nil)
+	defer srv.Close()
+	loc := srv.AddLocation(vpptest.LocationOptions{})
+	token, err := vpp.ParseToken(loc.Token())
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := vpp.New(token, &vpp.Options{
+		HTTPClient: srv.Client(),
+		BaseURL:    srv.URL + "/mdm/v2",
+		MDM:        vpp.MDMInfo{ID: "7d0c2a9e-0000-4000-8000-0123456789ab", Name: "Demo MDM", Metadata: "mdm.example.com"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	old, err := legacy.New(token, &legacy.Options{HTTPClient: srv.Client(), BaseURL: srv.URL + "/mdm"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	ctx := context.Background()
+	if _, err := client.Claim(ctx); err != nil {
+		log.Fatal(err)
+	}
+	_, err = old.RegisterUser(ctx, vpp.UserRequest{
+		ClientUserID: "8f6c2a9e-0000-4000-8000-000000000017", ManagedAppleAccount: "pat@acme.example",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for user, err := range client.Users(ctx, vpp.UserFilter{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(user.ClientUserID, user.Status)
+	}
+	config, err := old.ClientConfig(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(config.ClientContext == legacy.ContextOfVersion2, old.UID() == client.UID())
+	// Output:
+	// 8f6c2a9e-0000-4000-8000-000000000017 Associated
+	// true true
+}

@@ -20,7 +20,11 @@ type Management struct {
 	// At most one of these has entries.
 	DisassociateClientUserIDs []string
 	DisassociateSerialNumbers []string
-	DisassociateLicenseIDs    []string // see [License.ID]
+
+	// DisassociateLicenseIDs has some of [License.ID]. A licence that was taken back may have been
+	// given to somebody else a moment later, so such a request is not repeated by itself when it
+	// may have been carried out. Name whom it is taken from instead where that is known.
+	DisassociateLicenseIDs []string
 
 	// At most one of these has entries.
 	AssociateClientUserIDs []string
@@ -128,8 +132,8 @@ const opManage = "manage licenses"
 //
 // It costs one request for as many entries as [ServiceConfig.MaxBatchAssociate] and
 // [ServiceConfig.MaxBatchDisassociate] say, one after the other. That an entry fails is no error:
-// see [Outcome.Status]. A failure after the first request is a [*PartialError]. Everything may be
-// repeated: who has the asset already, or has it no more, counts as done.
+// see [Outcome.Status]. A failure after the first request is a [*PartialError]. Who has the asset
+// already, or has it no more, counts as done, so a management of users and devices may be repeated.
 //
 // https://developer.apple.com/documentation/devicemanagement/manage-licenses
 func (c *Client) ManageLicenses(ctx context.Context, m Management) (*ManagementResult, error) {

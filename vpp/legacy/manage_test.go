@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/applemdm/applemdm/internal/exchange"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/legacy"
 	"github.com/applemdm/applemdm/vpp/vpptest"
@@ -206,6 +207,41 @@ func TestATakingBackThatBreaksOff(t *testing.T) {
 		result, err = s.client.ManageLicenses(t.Context(), m)
 		done(t, result, err)
 	})
+}
+
+// A licence that was taken back may be somebody else's by the time a second request comes.
+func TestLicensesByNumberAreTakenBackOnce(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault    vpptest.Fault
+		requests int
+		want     string // as in the fault matrix
+	}{
+		"answer lost": {vpptest.Fault{Kind: vpptest.Lose}, 1, lost},
+		"9603":        {vpptest.LegacyErrorFault(9603), 1, server},
+		"busy":        {vpptest.Fault{Kind: vpptest.Busy}, 2, works},
+		"refused":     {vpptest.Fault{Kind: vpptest.Refuse}, 1, works}, // the first one did not arrive
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil, nil)
+				s.Buy(vpptest.Asset{AdamID: "1", Total: 1})
+				s.AssignByOther("1", "", vpptest.ToDevice("A"))
+				held, err := exchange.Collect(s.client.Licenses(t.Context(), legacy.LicenseFilter{AssignedOnly: true}))
+				if err != nil || len(held) != 1 {
+					t.Fatalf("%+v, %v", held, err)
+				}
+				tc.fault.Path = "/mdm/manageVPPLicensesByAdamIdSrv"
+				s.srv.Fail(tc.fault)
+				result, err := s.client.ManageLicenses(t.Context(), legacy.Management{AdamID: "1", DisassociateLicenseIDs: []string{held[0].ID}})
+				if err == nil && (!result.Done() || len(s.holders("1")) != 0) {
+					t.Errorf("%+v", result)
+				}
+				if n := s.count("manageVPPLicensesByAdamIdSrv"); n != tc.requests || ending(err) != tc.want {
+					t.Errorf("%v after %d requests", err, n)
+				}
+			})
+		})
+	}
 }
 
 // Apple's answer to the part that failed decides what became of it.

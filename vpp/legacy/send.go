@@ -63,7 +63,7 @@ func (c *Client) sendToken(ctx context.Context, r request, to target, members []
 	if err != nil {
 		return nil, err
 	}
-	req := rest.Request{Op: r.op, Path: to.path, Body: body}
+	req := rest.Request{Op: r.op, Path: to.path, Body: body, Repeatable: !r.once}
 	if !r.always {
 		req.Sign = func(*http.Request) error { return c.claimed() } // by another, since the call began
 	}
@@ -87,10 +87,9 @@ func withSToken(members []byte, token *vpp.Token) ([]byte, error) {
 }
 
 // do sends req and returns an answer that is no refusal. While Apple wants to be left alone for
-// longer than a call may wait, it returns what Apple said instead. Everything here may be repeated:
-// what was done already is told as such, or is done to the same effect.
+// longer than a call may wait, it returns what Apple said instead.
 func (c *Client) do(ctx context.Context, engine *rest.Engine, req rest.Request) (*rest.Response, error) {
-	req.Method, req.Repeatable = http.MethodPost, true
+	req.Method = http.MethodPost
 	if left, by := c.pace.Held(); left > engine.Retry.MaxWait {
 		own := *by
 		own.Op, own.RetryAfter = req.Op, left
