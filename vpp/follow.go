@@ -78,8 +78,14 @@ func (op *Operation) resume(now time.Time) {
 	}
 }
 
-// next returns the parts that are due, or how long it takes until one is, and whether any is open.
-func (op *Operation) next(now time.Time) (due []*part, wait time.Duration, open bool) {
+// dueParts are parts of which it is time to learn more.
+type dueParts struct {
+	events []*part // are asked
+	lists  []*part // are read
+}
+
+// next returns what is due, or how long it takes until something is, and whether any part is open.
+func (op *Operation) next(now time.Time) (due dueParts, wait time.Duration, open bool) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	for _, p := range op.parts {
@@ -88,30 +94,16 @@ func (op *Operation) next(now time.Time) (due []*part, wait time.Duration, open 
 		}
 		left := p.due.Sub(now)
 		switch {
+		case left <= 0 && p.phase == asking:
+			due.events = append(due.events, p)
 		case left <= 0:
-			due = append(due, p)
+			due.lists = append(due.lists, p)
 		case !open || left < wait:
 			wait = left
 		}
 		open = true
 	}
 	return due, wait, open
-}
-
-// ask learns what became of parts: from their events first, where these can tell.
-func (op *Operation) ask(ctx context.Context, due []*part) error {
-	var events, lists []*part
-	for _, p := range due {
-		if p.phase == asking {
-			events = append(events, p)
-		} else {
-			lists = append(lists, p)
-		}
-	}
-	if len(events) > 0 {
-		return parallel(ctx, events, op.askEvent)
-	}
-	return op.readBack(ctx, lists)
 }
 
 func (op *Operation) askEvent(ctx context.Context, p *part) error {

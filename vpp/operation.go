@@ -161,8 +161,10 @@ func (op *Operation) Wait(ctx context.Context) (*Result, error) {
 		switch {
 		case !open:
 			return op.Result(), nil
-		case len(due) > 0:
-			err = op.ask(ctx, due)
+		case len(due.events) > 0:
+			err = parallel(ctx, due.events, op.askEvent)
+		case len(due.lists) > 0:
+			err = op.readBack(ctx, due.lists)
 		default:
 			err = poll.WaitOr(ctx, wait, op.wake)
 		}

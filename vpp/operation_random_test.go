@@ -102,6 +102,7 @@ func newWeather(t *testing.T, path string, seed uint64) *weather {
 	}
 	if r.IntN(2) == 0 {
 		w.receive(t)
+		r := rand.New(rand.NewPCG(seed, 8)) // used under a lock of the server
 		w.SetDelivery(vpptest.Delivery{
 			Delay:  func(vpptest.Notification) time.Duration { return time.Duration(r.IntN(40)) * time.Second },
 			Lose:   func(vpptest.Notification) bool { return r.IntN(4) == 0 },

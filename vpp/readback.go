@@ -71,7 +71,7 @@ func (op *Operation) takeRead(p *part, is map[int]bool) map[int][]int {
 // long ago: then the part is given up. After an error, it can be tried again.
 func (op *Operation) sendAgain(ctx context.Context, p *part, missing map[int][]int) error {
 	if p.resent && p.eventID != "" || time.Since(p.sentAt) > resendWithin {
-		op.giveUp(p, p.unknown)
+		op.putOff(p)
 		return nil
 	}
 	var again []*part
@@ -147,14 +147,24 @@ func joined(parts []*part) (fewer []*part) {
 
 func alike(a, b *part) bool { return a.status == b.status && a.err == b.err && a.phase == b.phase }
 
-// giveUp ends the following of a part although something is open, when patience with it ends.
+// putOff lets the event of a part be asked again, as long as there is patience with it.
+func (op *Operation) putOff(p *part) {
+	now := time.Now()
+	if p.eventID == "" || !now.Before(p.until) {
+		op.giveUp(p, p.unknown)
+		return
+	}
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	if p.phase != ended { // by notifications
+		p.phase, p.due = asking, now.Add(leastPoll)
+	}
+}
+
+// giveUp ends the following of a part although something is open.
 func (op *Operation) giveUp(p *part, why error) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	if now := time.Now(); p.eventID != "" && now.Before(p.until) {
-		p.phase, p.due = asking, now.Add(leastPoll)
-		return
-	}
 	p.phase, p.gaveUp = ended, true
 	status := StatusPending
 	if p.unknown != nil {
