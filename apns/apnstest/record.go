@@ -11,12 +11,13 @@ import (
 	"github.com/applemdm/applemdm/internal/cassette"
 )
 
-// Recorder records pushes and what became of them into a file that is fit for a bug report. Pushes
-// do not travel over an [http.Client], so it is told of each. It is safe for concurrent use.
+// Recorder records pushes and what became of them into a file that is fit for a bug report.
+// Pushes do not travel over an [http.Client], so it is told of each. It is safe for concurrent
+// use.
 //
 // Times, reasons, statuses and the kinds of topics are written as they were. Topics, tokens,
-// PushMagics and apns-ids, and whatever a reason should turn out to hold besides Apple's word, get
-// stand-ins of the same form, the same for the same value.
+// PushMagics and apns-ids, and whatever a reason should turn out to hold besides Apple's word,
+// get stand-ins of the same form, the same for the same value.
 type Recorder struct{ recorder *cassette.Recorder }
 
 // Outcome is a push and what became of it.
@@ -34,8 +35,8 @@ type Outcome struct {
 // What is recorded stays in memory, about 1 KiB for each push, until [Recorder.Save].
 func Record(file string) (*Recorder, error) { return RecordWithKey(file, nil) }
 
-// RecordWithKey is [Record] with stand-ins that are the same in all recordings made with that key.
-// Keep it secret. Use 32 random bytes.
+// RecordWithKey is [Record] with stand-ins that are the same in all recordings made with that
+// key. Keep it secret. Use 32 random bytes.
 func RecordWithKey(file string, key []byte) (*Recorder, error) {
 	recorder, err := cassette.Record(file, nil, recording(), key)
 	if err != nil {
@@ -44,7 +45,8 @@ func RecordWithKey(file string, key []byte) (*Recorder, error) {
 	return &Recorder{recorder}, nil
 }
 
-// Note records a push. Call it for each result, in their order, but for those that were never sent.
+// Note records a push. Call it for each result, in their order, but for those that were never
+// sent.
 func (r *Recorder) Note(o Outcome) {
 	req := &http.Request{
 		Method: http.MethodPost, Proto: "HTTP/2.0", ProtoMajor: 2,
@@ -69,8 +71,8 @@ func (r *Recorder) Note(o Outcome) {
 	r.recorder.Add(req, append(body, '}'), o.Status, answer, o.Err)
 }
 
-// StandIn returns what stands in the recording for a value that was noted, or value itself if it was
-// not hidden. A test that replays the recording has to use stand-ins.
+// StandIn returns what stands in the recording for a value that was noted, or value itself if it
+// was not hidden. A test that replays the recording has to use stand-ins.
 func (r *Recorder) StandIn(value string) string {
 	if token := strings.ToLower(value); isToken(token) {
 		value = token

@@ -10,6 +10,8 @@
 //   - Any other value becomes a stand-in of the same form: a serial number looks like a serial
 //     number, an e-mail address is one of example.org. The same value has the same stand-in
 //     everywhere in one recording, and in all recordings that are made with the same key.
+//     Names of members and parameters show if they are plain words, so that it is seen when there
+//     are new ones.
 //   - Bodies that are neither JSON nor a form become a note of their size and media type, bare code
 //     words such as FORBIDDEN excepted.
 package cassette

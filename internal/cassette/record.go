@@ -127,7 +127,8 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		r.end(e)
 		return nil, err
 	}
-	e.Response.Code, e.Response.Status = resp.StatusCode, resp.Status
+	e.Response.Code = resp.StatusCode
+	e.Response.Status = strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode) // the server's may be any text
 	e.Response.Proto, e.Response.ProtoMajor, e.Response.ProtoMinor = resp.Proto, resp.ProtoMajor, resp.ProtoMinor
 	e.Response.Headers = r.header(resp.Header)
 	encoding := resp.Header.Clone()
@@ -157,6 +158,9 @@ func (r *Recorder) Add(req *http.Request, body []byte, status int, answer []byte
 	}
 	r.end(e)
 }
+
+// CloseIdleConnections closes those of the client that is recorded.
+func (r *Recorder) CloseIdleConnections() { (&http.Client{Transport: r.base}).CloseIdleConnections() }
 
 // readRequest returns a copy of req, which may be sent in its place, and its body.
 func readRequest(req *http.Request) (*http.Request, []byte, error) {

@@ -84,6 +84,11 @@ func TestRecordAndReplay(t *testing.T) {
 	if err != nil || !strings.Contains(live, "C02SECRET1") || !strings.Contains(live, "abcd1234") {
 		t.Fatalf("what the client gets is changed: %s, %v", live, err)
 	}
+	dials := s.Dials()
+	s.recorder.Client().CloseIdleConnections()
+	if _, _, err := ask(t.Context(), s.recorder.Client(), s.URL()+"/v1", ""); err != nil || s.Dials() != dials+1 {
+		t.Errorf("idle connections are kept: %d dials, %v", s.Dials()-dials, err)
+	}
 	c := s.replay(t)
 	text, err := os.ReadFile(s.file)
 	if err != nil || strings.Contains(string(text), "C02SECRET1") || strings.Contains(string(text), "abcd1234") || strings.Contains(string(text), "Ada") {

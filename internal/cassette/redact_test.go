@@ -103,13 +103,18 @@ func TestHeaders(t *testing.T) {
 	r := demoRedactor()
 	got := r.header(http.Header{
 		"Content-Type": {"application/json"}, "X-Version": {"10"}, "Authorization": {"Bearer abcd1234"}, "Set-Cookie": {"itvt=1", "b=2"},
+		"User-Agent": {"demo/1.2 ada@example.edu"}, "Server": {"Apple"},
 		"Location": {"https://mdm.school.example.edu/v1/C02SECRET1"}, "Content-Length": {"5"}, "Content-Encoding": {"gzip"},
 	})
 	if location := got.Get("Location"); !regexp.MustCompile(`^https://host-[0-9a-f]{8}\.test/v1/[A-Z]\d\d[A-Z]{6}\d$`).MatchString(location) {
 		t.Error(location)
 	}
 	got.Del("Location")
-	want := http.Header{"Content-Type": {"application/json"}, "X-Version": {"10"}, "Authorization": {Redacted}, "Set-Cookie": {Redacted}}
+	if agent := got.Get("User-Agent"); agent == "" || strings.Contains(agent, "ada") {
+		t.Error(agent)
+	}
+	got.Del("User-Agent")
+	want := http.Header{"Content-Type": {"application/json"}, "X-Version": {"10"}, "Server": {"Apple"}, "Authorization": {Redacted}, "Set-Cookie": {Redacted}}
 	if len(got) != len(want) {
 		t.Errorf("%v", got)
 	}
@@ -141,9 +146,9 @@ func TestMessages(t *testing.T) {
 	r := demoRedactor()
 	serial, school := r.names.get("C02SECRET1"), r.names.get("Springfield High")
 	r.value(withhold, "abcd1234")
-	got := r.value(message, `The device "C02SECRET1" of Springfield (ada@school.example.edu) is at https://mdm.example.edu/find, 4711815. abcd1234!`)
+	got := r.value(message, `The device "C02SECRET1" of Springfield (ada@school.example.edu) is at https://mdm.example.edu/find, 4711815. abcd1234! 9709 DXQ2B`)
 	want := `The device "` + serial + `" of ` + r.names.get("Springfield") + " (" + r.names.get("ada@school.example.edu") + ") is at https://" +
-		r.names.host("mdm.example.edu") + "/find, " + r.names.get("4711815") + ". [redacted]!"
+		r.names.host("mdm.example.edu") + "/find, " + r.names.get("4711815") + ". [redacted]! 9709 " + r.names.get("DXQ2B")
 	if got != want || school == "" {
 		t.Errorf("%s\nwant %s", got, want)
 	}

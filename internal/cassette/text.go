@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 )
 
 const formType = "application/x-www-form-urlencoded"
@@ -138,7 +137,9 @@ func (r *redactor) header(header http.Header) http.Header {
 				out.Add(name, r.value(hide, value))
 			}
 		case r.headers[name]:
-			out[name] = values
+			for _, value := range values {
+				out.Add(name, r.value(keep, value))
+			}
 		default:
 			out.Set(name, r.value(withhold, strings.Join(values, ", ")))
 		}
@@ -179,13 +180,8 @@ func (r *redactor) word(word string) string {
 	if r.isURL(bare) {
 		return r.url(bare) + end
 	}
-	number := 0
-	for _, c := range bare {
-		if unicode.IsDigit(c) {
-			number++
-		}
-	}
-	if number > 4 || strings.Contains(bare, "@") || r.names.isPart(bare) {
+	isValue := strings.ContainsAny(bare, digits) && len(bare) > 4 // an error number has four
+	if isValue || strings.Contains(bare, "@") || r.names.isPart(bare) {
 		return r.names.get(bare) + end
 	}
 	return word
