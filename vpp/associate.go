@@ -8,8 +8,9 @@ import "context"
 //
 // Apple queues it. The [Operation] tells what becomes of it; installing an app before the outcome is
 // [StatusDone] fails. Apple's refusal of an asset or a target, of one that is not for devices say
-// ([ErrNotDeviceAssignable]), does not keep the others from being sent: it is an outcome. So is a
-// failure on the way: what was not sent has [StatusNotSent].
+// ([ErrNotDeviceAssignable]), does not keep the others from being sent: it is an outcome. Where Apple
+// does not say what it refuses, up to 32 smaller requests look for it. A failure on the way is an
+// outcome too: what was not sent has [StatusNotSent].
 //
 // An error means that nothing was queued. While another server has the location, that is
 // [ErrClaimedByOther]. To give twice does no harm, so a lost connection is repeated by itself.

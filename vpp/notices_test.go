@@ -112,3 +112,52 @@ func TestARevocationIsAskedForWhenANotificationComes(t *testing.T) {
 		s.noViolations(t)
 	})
 }
+
+// What was given up may still be told of, and so need not be asked about again.
+func TestALateNotificationOfTheFirstEventCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(1)
+		s.NextEvents(vpptest.Forget, vpptest.Stall)
+		op := s.associate(t, 1, 2)
+		first := s.Events()[0].ID
+		time.AfterFunc(time.Minute, func() {
+			for _, serial := range serials(2) {
+				s.client.Notice(&vpp.Notification{Event: &vpp.EventNotice{EventID: first, Type: vpp.EventAssociate, Result: vpp.ResultSuccess,
+					Assignments: []vpp.Assignment{{AdamID: "1000000001", PricingParam: "STDQ", SerialNumber: serial}}}})
+			}
+		})
+		start := time.Now()
+		if r := wait(t, op, nil); !r.Done() || time.Since(start) != time.Minute || len(s.Events()) != 2 {
+			t.Errorf("%safter %v", told(r), time.Since(start))
+		}
+	})
+}
+
+// Notices that make no sense do no harm.
+func TestStrangeNotices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(1)
+		s.HoldEvents()
+		op := s.associate(t, 1, 1)
+		id := s.Events()[0].ID
+		for _, n := range []vpp.EventNotice{
+			{}, {EventID: id}, {EventID: id, Result: "ODD"}, {EventID: id, Result: vpp.ResultSuccess},
+			{EventID: id, Result: vpp.ResultSuccess, Assignments: []vpp.Assignment{{}, {AdamID: "7", SerialNumber: "DEMO00000001"}}},
+			{EventID: id, Result: vpp.ResultSuccess, Users: []vpp.User{{ClientUserID: "u"}}},
+			{EventID: id, Result: vpp.ResultSuccess, SubscriptionAssignments: []vpp.SubscriptionAssignment{{AdamID: 1000000001, ClientUserID: "u"}}},
+			{EventID: id, Result: "ODD", Assignments: []vpp.Assignment{{AdamID: "1000000001", SerialNumber: "DEMO00000001"}}},
+		} {
+			s.client.Notice(&vpp.Notification{Event: &n})
+		}
+		if p := op.Progress(); p.Pending != 1 {
+			t.Errorf("%+v", p)
+		}
+		s.RunEvents()
+		if r := wait(t, op, nil); !r.Done() {
+			t.Error(told(r))
+		}
+		s.noViolations(t)
+	})
+}
