@@ -268,3 +268,45 @@ func TestFilesThatAreNotThere(t *testing.T) {
 		t.Errorf("%v, %v", r, err)
 	}
 }
+
+func TestAddAndRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "demo.yaml")
+	r, err := Record(file, nil, &demoRules, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, failure := range []error{nil, errors.New("lost")} {
+		req, err := http.NewRequest("PUT", "https://apple.com/v1/C02SECRET1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Version", "10")
+		r.Add(req, []byte(`{"token":"abcd1234"}`), 200*(1-i), []byte(`{"serial":"C02SECRET1"}`), failure)
+	}
+	if err := r.Save(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(file)
+	if err != nil || len(got) != 2 {
+		t.Fatal(got, err)
+	}
+	serial := r.StandIn("C02SECRET1")
+	for i, e := range got {
+		if e.Method != "PUT" || e.URL.Path != "/v1/"+serial || e.Header.Get("X-Version") != "10" || e.Sent != `{"token":"[redacted]"}` {
+			t.Errorf("request %d: %+v", i, e)
+		}
+	}
+	if got[0].Status != 200 || got[0].Body != `{"serial":"`+serial+`"}` || got[1].Status != 0 || got[1].Body != "" {
+		t.Errorf("answers: %+v", got)
+	}
+	for text, want := range map[string]string{
+		"version: 1": "unsupported", "version: 2\ninteractions: [{id: 7, request: {url: '%zz'}}]": "request 7",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
