@@ -68,6 +68,11 @@ func (c *Client) readAssignments(ctx context.Context, holders map[holder]bool, p
 	if err != nil {
 		return err
 	}
+	return c.readFiltered(ctx, filters, visit)
+}
+
+// readFiltered shows the assignments that filters select to visit, whose calls do not overlap.
+func (c *Client) readFiltered(ctx context.Context, filters []AssignmentFilter, visit func(*Assignment)) error {
 	var mu sync.Mutex
 	return parallel(ctx, filters, func(ctx context.Context, filter AssignmentFilter) error {
 		all, err := whole(c.AssignmentPages(ctx, filter))
@@ -92,16 +97,12 @@ const few = 5
 // assignmentFilters returns the cheapest way to read the assignments of the products to the holders.
 func (c *Client) assignmentFilters(ctx context.Context, holders map[holder]bool, products map[AssetKey]bool) ([]AssignmentFilter, error) {
 	base := AssignmentFilter{ExcludeInactiveUsers: true}
-	var byHolder, byProduct []AssignmentFilter
+	byProduct := productFilters(products)
+	var byHolder []AssignmentFilter
 	for h := range holders {
 		f := base
 		f.ClientUserID, f.SerialNumber = h.clientUserID, h.serialNumber
 		byHolder = append(byHolder, f)
-	}
-	for key := range products {
-		f := base
-		f.AdamID, f.PricingParam = key.AdamID, key.PricingParam
-		byProduct = append(byProduct, f)
 	}
 	if len(byHolder) <= few {
 		return byHolder, nil
@@ -124,6 +125,14 @@ func (c *Client) assignmentFilters(ctx context.Context, holders map[holder]bool,
 		return []AssignmentFilter{base}, nil
 	}
 	return byHolder, nil
+}
+
+// productFilters returns a filter for each product.
+func productFilters(products map[AssetKey]bool) (filters []AssignmentFilter) {
+	for key := range products {
+		filters = append(filters, AssignmentFilter{AdamID: key.AdamID, PricingParam: key.PricingParam, ExcludeInactiveUsers: true})
+	}
+	return filters
 }
 
 // countUpTo counts the pages of lists, as long as there are fewer than most.

@@ -61,8 +61,8 @@ func (op *Operation) queued() bool {
 }
 
 // refusal returns why nothing was queued.
-func (op *Operation) refusal() error {
-	e, _ := errors.AsType[*UndoneError](op.Result().Err())
+func (r *Result) refusal() error {
+	e, _ := errors.AsType[*UndoneError](r.Err())
 	if len(e.Reasons) == 1 {
 		return e.Reasons[0]
 	}

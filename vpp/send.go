@@ -21,7 +21,7 @@ func (c *Client) begin(ctx context.Context, o order) (*Operation, error) {
 		return nil, err
 	}
 	if !op.queued() {
-		return nil, op.refusal()
+		return nil, op.Result().refusal()
 	}
 	return op, nil
 }
