@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -78,6 +79,14 @@ type Options struct {
 	// what Apple says: see [Budget].
 	Budget Budget
 
+	// ActivitySize is the most devices of one activity: [DefaultActivitySize] by default. Calls for
+	// more begin several.
+	ActivitySize int
+
+	// LogHosts are further hosts, as in "logs.example.com:8443", from which logs of activities may be
+	// read; [DefaultLogHost] always is one. The access token is not sent there.
+	LogHosts []string
+
 	// MaxBody is the largest answer accepted, in bytes after decompression: 32 MiB by default.
 	MaxBody int64
 
@@ -118,6 +127,8 @@ func (o *Options) withDefaults() (Options, error) {
 	opts.TokenURL = cmp.Or(opts.TokenURL, DefaultTokenURL)
 	opts.UserAgent = cmp.Or(opts.UserAgent, DefaultUserAgent)
 	opts.MaxInFlight = cmp.Or(opts.MaxInFlight, DefaultMaxInFlight)
+	opts.ActivitySize = cmp.Or(opts.ActivitySize, DefaultActivitySize)
+	opts.LogHosts = slices.Clone(opts.LogHosts)
 	opts.Retry.MaxWait = cmp.Or(opts.Retry.MaxWait, maxWait)
 	return opts, opts.check()
 }
@@ -130,10 +141,15 @@ func (o *Options) check() error {
 		return &InputError{Field: "Options.MaxBody", Rule: "must not be negative"}
 	case o.MaxInFlight < 0:
 		return &InputError{Field: "Options.MaxInFlight", Rule: "must not be negative"}
+	case o.ActivitySize < 0:
+		return &InputError{Field: "Options.ActivitySize", Rule: "must not be negative"}
 	case o.API != "" && !o.API.known():
 		return &InputError{Field: "Options.API", Rule: "must be APIBusiness or APISchool"}
 	case o.TokenSource != nil && o.API == "":
 		return &InputError{Field: "Options.API", Rule: "must be set beside Options.TokenSource"}
+	}
+	if err := checkLogHosts(o.LogHosts); err != nil {
+		return err
 	}
 	return o.Budget.check("Options.Budget")
 }
@@ -148,6 +164,7 @@ type Client struct {
 	services    map[API]*service
 	reads       *budget
 	writes      *budget
+	polls       *budget // the share of activities in reads
 	access      *lease.Lease[*access]
 	state       *edge.Watch[State]
 	refusal     atomic.Pointer[loginRefusal] // of the key that was refused last
@@ -170,7 +187,7 @@ func New(keys KeySource, opts *Options) (*Client, error) {
 	if (keys == nil) == (o.TokenSource == nil) {
 		return nil, &InputError{Field: "keys", Rule: "must be set, unless Options.TokenSource is"}
 	}
-	c := &Client{opts: o, keys: keys, reads: newBudget(o.Budget.Reads), writes: newBudget(o.Budget.Writes)}
+	c := &Client{opts: o, keys: keys, reads: newBudget(o.Budget.Reads), writes: newBudget(o.Budget.Writes), polls: newBudget(Rate{})}
 	if err := c.newEngines(); err != nil {
 		return nil, err
 	}

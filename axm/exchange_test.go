@@ -182,7 +182,7 @@ func (w *wireError) compare(t *testing.T, err error, body string) {
 // Every exchange is replayed by exactly one test, and every test has its exchange.
 func TestExchanges(t *testing.T) {
 	exchanges := exchange.Read(t, "testdata/exchange/*.txt")
-	for _, r := range slices.Concat(deviceReplays(), serverReplays(), errorReplays(), businessReplays()) {
+	for _, r := range slices.Concat(deviceReplays(), serverReplays(), activityReplays(), errorReplays(), businessReplays()) {
 		e := exchanges.Take(t, r.exchange)
 		t.Run(r.exchange, func(t *testing.T) { r.run(t, e) })
 	}
