@@ -54,6 +54,15 @@
 // [Operation.Verify] and [Client.Verify] look whether what should be there is. [Client.EventStatus] is
 // for events of others.
 //
+// # Reconciliation
+//
+// [Client.Reconcile] takes wishes, as [Grant] values, of who is to have which asset, compares them with
+// what there is, and gives and takes what makes the difference. A [Scope] says what may be taken back at
+// all. [Client.PlanAssignments] makes a [Plan] of it to look at, with what cannot be: licences that are
+// short, users who are not active, books that cannot be taken back; [Snapshot.Plan] does so from what
+// was read before, and [Client.RunPlan] runs it. It is meant to be done over and over: a backend that
+// knows what it wants needs no other memory of what was sent than that.
+//
 // # Notifications
 //
 // Apple posts to a URL what became of events, and what others do: purchases, refunds, invitations

@@ -16,8 +16,6 @@ import (
 	"github.com/applemdm/applemdm/vpp/vpptest"
 )
 
-const disassociatePath = "/mdm/v2/assets/disassociate"
-
 // holdings renders who has what, by asset.
 func (s *site) holdings() string {
 	var lines []string

@@ -76,6 +76,14 @@ func waited(ctx context.Context, op *vpp.Operation, err error) (any, error) {
 	return result.Outcomes, nil
 }
 
+// reconciled returns what became of a plan.
+func reconciled(r *vpp.Reconciliation, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []any{r.Plan, r.Disassociated.Outcomes, r.Associated.Outcomes}, nil
+}
+
 func readingCalls() []recordedCall {
 	return []recordedCall{
 		{"ServiceConfig", func(ctx context.Context, c *vpp.Client, _ recordWorld) (any, error) { return c.ServiceConfig(ctx) }},
@@ -153,6 +161,16 @@ func writingCalls() []recordedCall {
 		{"Revoke", func(ctx context.Context, c *vpp.Client, w recordWorld) (any, error) {
 			op, err := c.Revoke(ctx, vpp.Devices(w.serials...))
 			return waited(ctx, op, err)
+		}},
+		{"PlanAssignments", func(ctx context.Context, c *vpp.Client, w recordWorld) (any, error) {
+			return c.PlanAssignments(ctx, []vpp.Grant{{Assets: recordedAssets(), To: vpp.Devices(w.serials...)}}, vpp.ScopeAssets)
+		}},
+		{"RunPlan", func(ctx context.Context, c *vpp.Client, w recordWorld) (any, error) {
+			return reconciled(c.RunPlan(ctx, &vpp.Plan{Associate: []vpp.Grant{{Assets: recordedAssets(), To: vpp.Devices(w.serials[:2]...)}}}))
+		}},
+		{"Reconcile", func(ctx context.Context, c *vpp.Client, w recordWorld) (any, error) {
+			wishes := []vpp.Grant{{Assets: recordedAssets(), To: vpp.Users(w.users[0])}, {To: vpp.Devices(w.serials...)}}
+			return reconciled(c.Reconcile(ctx, wishes, vpp.ScopeTargets))
 		}},
 		{"CreateUsers", func(ctx context.Context, c *vpp.Client, w recordWorld) (any, error) {
 			op, err := c.CreateUsers(ctx, []vpp.UserRequest{{ClientUserID: w.users[2], Email: w.email}})
