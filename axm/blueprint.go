@@ -53,8 +53,8 @@ func (b *Blueprint) flatten(id string) { b.ID = id }
 func (b *Blueprint) unknown() *Unknown { return &b.Unknown }
 
 // Blueprints returns an iterator over the blueprints of the organisation, with what include names;
-// nil is nothing. It is read as [Client.Devices] is. With much included, pages become large: choose a
-// small [ListOptions.PageSize] then. Apple Business only.
+// nil is nothing. It is read as [Client.Devices] is. With much included, pages become large, and may
+// end in [ErrBodyTooLarge]: choose a small [ListOptions.PageSize] then. Apple Business only.
 //
 // https://developer.apple.com/documentation/applebusinessapi/get-blueprints
 func (c *Client) Blueprints(ctx context.Context, include BlueprintInclude, options ListOptions) iter.Seq2[Blueprint, error] {
@@ -63,6 +63,7 @@ func (c *Client) Blueprints(ctx context.Context, include BlueprintInclude, optio
 
 // BlueprintPages is [Client.Blueprints] by the page.
 func (c *Client) BlueprintPages(ctx context.Context, include BlueprintInclude, options ListOptions) iter.Seq2[*Page[Blueprint], error] {
+	include = maps.Clone(include) // callers may change theirs while the list is read
 	options.Fields = include.fields(options.Fields)
 	l := businessList[Blueprint]("read blueprints", kindBlueprints, options)
 	l.query, l.invalid = include.query()
@@ -99,5 +100,5 @@ func (c *Client) Blueprint(ctx context.Context, id string, include BlueprintIncl
 	if err != nil {
 		return nil, err
 	}
-	return include.decodeOne(r.op, resp)
+	return include.decodeBlueprint(r.op, resp)
 }

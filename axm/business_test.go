@@ -4,17 +4,25 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/applemdm/applemdm/axm"
 	"github.com/applemdm/applemdm/axm/axmtest"
 	"github.com/applemdm/applemdm/internal/exchange"
 )
+
+// businessReplays are those of what only Apple Business has.
+func businessReplays() []replay {
+	return slices.Concat(peopleReplays(), softwareReplays(), configurationReplays(), blueprintReplays(), relationReplays(), auditReplays())
+}
 
 // jsonText returns v as JSON, in a fixed order.
 func jsonText(t testing.TB, v any) string {
@@ -263,5 +271,30 @@ func TestBusinessInput(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whoever stores what was read as JSON finds all of it again, what was included too.
+func TestBusinessSurvivesEncoding(t *testing.T) {
+	for want, value := range map[string]any{
+		`{"id":"b-1","name":"lab","apps":{"items":[{"id":"1","name":"Sums","rating":5}],"total":2,"more":true},"users":{"items":[]},"color":"red"}`: &axm.Blueprint{
+			ID: "b-1", Name: "lab", Unknown: raw("color", `"red"`), Users: &axm.Related[axm.User]{Items: []axm.User{}},
+			Apps: &axm.Related[axm.App]{Items: []axm.App{{ID: "1", Name: "Sums", Unknown: raw("rating", "5")}}, Total: 2, More: true}},
+		`{"id":"e-1","type":"DOMAIN_ADDED","eventData":{"keyId":"k","new":1},"eventDataPropertyKey":"eventDataX"}`: &axm.AuditEvent{
+			ID: "e-1", Type: axm.EventDomainAdded, EventDataPropertyKey: "eventDataX", Data: axm.EventData{KeyID: "k", Unknown: raw("new", "1")}},
+		`{"id":"c-1","type":"CUSTOM_SETTING","customSettingsValues":{"configurationProfile":"<plist/>"}}`: &axm.Configuration{
+			ID: "c-1", Type: axm.ConfigurationCustomSetting, CustomSettingsValues: &axm.CustomSettingsValues{ConfigurationProfile: "<plist/>"}},
+	} {
+		text := jsonText(t, value)
+		if text != want {
+			t.Errorf("%s, want %s", text, want)
+		}
+		again := reflect.New(reflect.TypeOf(value).Elem()).Interface()
+		if err := json.Unmarshal([]byte(text), again); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(value, again); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	}
 }

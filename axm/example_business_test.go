@@ -21,7 +21,7 @@ func newBusinessExample() (*axmtest.Org, *axm.Client, func()) {
 		log.Fatal(err)
 	}
 	client, err := axm.New(key, &axm.Options{
-		UserAgent: "example-mdm/2.1",
+		UserAgent:  "example-mdm/2.1",
 		HTTPClient: srv.Client(), // a server leaves that out: its Apple is the real one
 	})
 	if err != nil {

@@ -42,7 +42,7 @@ func FuzzBusinessAnswer(f *testing.F) {
 		checkAnswers[Blueprint](t, data)
 		checkAnswers[AuditEvent](t, data)
 
-		one, err := everything().decodeOne("read", answerOf(200, data))
+		one, err := everything().decodeBlueprint("read", answerOf(200, data))
 		checkAnswer(t, data, one, err)
 		if one != nil {
 			checkIncluding(t, data, one)

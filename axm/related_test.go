@@ -27,7 +27,7 @@ func TestOddRelations(t *testing.T) {
 
 func checkUnreadable(t *testing.T, one, page string) {
 	t.Helper()
-	b, err := everything().decodeOne("read blueprint", answerOf(200, []byte(one)))
+	b, err := everything().decodeBlueprint("read blueprint", answerOf(200, []byte(one)))
 	if e, ok := errors.AsType[*Error](err); b != nil || !ok || !errors.Is(err, ErrUnexpectedAnswer) || e.Op != "read blueprint" {
 		t.Errorf("%s: %+v, %v", one, b, err)
 	}
