@@ -14,6 +14,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -34,6 +35,7 @@ type settings struct {
 	checkins string
 	drop     string
 	baseURL  string
+	ca       string
 	sim      bool
 	verbose  bool
 }
@@ -47,6 +49,7 @@ func main() {
 	flag.StringVar(&s.checkins, "checkins", "", "`folder` with TokenUpdate messages (.plist)")
 	flag.StringVar(&s.drop, "drop", "", "write the tokens to drop to this `file` instead of the terminal")
 	flag.StringVar(&s.baseURL, "base", "", "`URL` of the service, if it is not Apple's")
+	flag.StringVar(&s.ca, "ca", "", "`file` (PEM) with the authorities to trust for -base, instead of the system's")
 	flag.BoolVar(&s.sim, "sim", false, "use a simulator in memory instead of Apple")
 	flag.BoolVar(&s.verbose, "v", false, "log what happens to connections")
 	flag.Parse()
@@ -71,7 +74,27 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	certificate := apns.FileCertificate{Path: s.cert, KeyPath: s.key, Password: apns.NewSecret(s.password)}
-	return wake(ctx, s, certificate, pushes, &apns.Options{BaseURL: s.baseURL})
+	roots, err := readAuthorities(s.ca)
+	if err != nil {
+		return err
+	}
+	return wake(ctx, s, certificate, pushes, &apns.Options{BaseURL: s.baseURL, RootCAs: roots})
+}
+
+// readAuthorities reads the authorities to trust; without a file they are the system's.
+func readAuthorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: has no certificate in it", file)
+	}
+	return pool, nil
 }
 
 // wake sends the pushes and reports.
