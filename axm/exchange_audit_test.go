@@ -64,7 +64,7 @@ func auditReplays() []replay {
 				"9":  {NewName: "n", Unknown: raw("oldName", `"o"`)},
 				"10": {VendorName: axm.IdPGeneric, ActivityID: "a", Protocol: "OIDC"},
 				"11": {PrivilegesAdded: []string{"a"}, PrivilegesRemoved: []string{"b", "c"}, Unknown: raw("name", `{"odd":1}`)},
-				"12": {}, "13": {}, "14": {KeyID: "1"},
+				"12": {}, "13": {}, "14": {KeyID: "1"}, "15": {},
 			}, nil},
 	}
 }
@@ -77,8 +77,9 @@ func TestEventDataIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := map[string]string{
-		"1": `{"eventDataDeviceIsErased":null}`, "12": `{"eventDataTermsAccepted":"yes"}`,
+		"1": `{"eventDataDeviceIsErased":null}`, "3": `{"eventDataOther":{"keyId":"x"}}`, "10": `{"eventDataDeviceIsErased":null}`, "12": `{"eventDataTermsAccepted":"yes"}`,
 		"13": `{"eventDataOne":{"keyId":"1"},"eventDataTwo":{"keyId":"2"}}`, "14": `{"eventDataOther":{"keyId":"2"}}`,
+		"15": `{"eventData":5,"eventDataOther":{"keyId":"2"}}`,
 	}
 	for _, event := range events {
 		want := left[event.ID]
