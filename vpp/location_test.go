@@ -2,24 +2,32 @@ package vpp_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/applemdm/applemdm/internal/leak"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/vpptest"
 )
 
-// site is a simulated location with a client of it.
+// site is a simulated location with a client of it. What the client logs, traces and tells of its state
+// is searched for secrets when the test ends.
 type site struct {
 	*vpptest.Location
 	srv    *vpptest.Server
 	client *vpp.Client
+	shown  *leak.Sink
 
 	mu     sync.Mutex
-	source []byte // what the token source holds
-	reads  int    // of the source
+	source []byte   // what the token source holds
+	stored []string // all that it has held
+	reads  int      // of the source
 	states []vpp.State
 }
 
@@ -30,7 +38,8 @@ func newSite(t testing.TB, simulator *vpptest.Options, change func(*vpp.Options)
 	t.Cleanup(s.srv.Close)
 	s.srv.SetLimit("maxRequestPerSecond", 100_000)
 	s.Location = s.srv.AddLocation(vpptest.LocationOptions{})
-	s.source = s.Token()
+	s.store(s.Token())
+	s.shown = leak.Watch(t, s.secrets)
 	s.client = s.newClient(t, change)
 	return s
 }
@@ -40,7 +49,10 @@ func (s *site) newClient(t testing.TB, change func(*vpp.Options)) *vpp.Client {
 	t.Helper()
 	opts := &vpp.Options{
 		HTTPClient: s.srv.Client(), BaseURL: s.srv.URL + "/mdm/v2", MDM: wireMDM,
+		Logger: s.shown.Logger(),
+		Trace:  func(a vpp.Attempt) { s.shown.Note(a, a.Err) },
 		OnState: func(state vpp.State) {
+			s.shown.Note(state, state.Err)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.states = append(s.states, state)
@@ -68,6 +80,22 @@ func (s *site) store(token []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.source = token
+	s.stored = append(s.stored, strings.TrimSpace(string(token)))
+}
+
+// secrets returns what must not show anywhere: all content tokens, with what is inside them, and the
+// token of notifications.
+func (s *site) secrets() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	secrets := append(slices.Clone(s.stored), hookToken.Reveal())
+	for _, text := range s.stored {
+		var inside struct{ Token string }
+		if raw, err := base64.StdEncoding.DecodeString(text); err == nil && json.Unmarshal(raw, &inside) == nil {
+			secrets = append(secrets, inside.Token)
+		}
+	}
+	return secrets
 }
 
 func (s *site) readCount() int {
