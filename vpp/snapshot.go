@@ -20,7 +20,7 @@ type Snapshot struct {
 	Taken time.Time `json:"taken"`
 
 	Assets      []Asset      `json:"assets"`      // by key
-	Assignments []Assignment `json:"assignments"` // by key
+	Assignments []Assignment `json:"assignments"` // by key, each once: that of the active user, if one has it
 
 	Users []User `json:"users"` // the active ones, by client user ID
 
@@ -31,9 +31,9 @@ type Snapshot struct {
 }
 
 // Snapshot reads the whole location. With last, the Snapshot taken before (nil if there is none), it
-// costs one request for each list that has not changed, and what changed for the users; the result
-// shares memory with last, so do not modify either. Without, or of another location, it costs a
-// request for each page. All of it is in memory: reckon with some hundred bytes for each assignment.
+// costs one request for each list that has not changed, and what changed for the users, with whom the
+// assignments are read again; the result shares memory with last, so do not modify either. Without, or
+// of another location, it costs a request for each page. All of it is in memory: reckon with some hundred bytes for each assignment.
 //
 // Errors are as with [Client.Assets]: either everything was read, or nothing is returned.
 func (c *Client) Snapshot(ctx context.Context, last *Snapshot) (*Snapshot, error) {
@@ -64,15 +64,30 @@ func (s *Snapshot) readAssets(ctx context.Context, c *Client, last *Snapshot) er
 }
 
 // readAssignments reads everything unless nothing has changed: Apple does not say how assignments
-// that ended would show among the changes.
+// that ended would show among the changes. They tell how their users are, so it must not be they who
+// have changed, either.
 func (s *Snapshot) readAssignments(ctx context.Context, c *Client, last *Snapshot) error {
-	filter := AssignmentFilter{IncludeUserState: true}
-	all, version, same, err := collect(c.AssignmentPages(ctx, filter), last.AssignmentsVersionID)
-	if same {
-		all = last.Assignments
+	known := ""
+	if s.UsersVersionID == last.UsersVersionID {
+		known = last.AssignmentsVersionID
 	}
+	all, version, same, err := collect(c.AssignmentPages(ctx, AssignmentFilter{IncludeUserState: true}), known)
+	if same {
+		s.Assignments, s.AssignmentsVersionID = last.Assignments, version
+		return nil
+	}
+	slices.SortStableFunc(all, func(a, b Assignment) int { return cmp.Compare(rank(&a), rank(&b)) })
 	s.Assignments, s.AssignmentsVersionID = sorted(all, (*Assignment).Key, compareAssignments), version
 	return err
+}
+
+// rank orders assignments of one key: of what retired users have kept, and the active user of the
+// same ID has too, the latter counts.
+func rank(a *Assignment) int {
+	if a.ClientUserID == "" || a.UserStatus.Active() {
+		return 1
+	}
+	return 0
 }
 
 // readUsers reads what has changed since last, and everything if that does not tell enough.

@@ -79,7 +79,7 @@ func TestFates(t *testing.T) {
 	c.wantStatus(ids[2], "ASSOCIATE PENDING 0/1")
 	c.wantStatus(ids[3], "ASSOCIATE PENDING 0/1")
 	c.wantStatus(ids[4], "ASSOCIATE COMPLETE 1/1")
-	if got := fmt.Sprint(c.loc.Assignments()); got != "[{1 STDQ  S1} {1 STDQ  S3} {1 STDQ  S4}]" {
+	if got := fmt.Sprint(c.loc.Assignments()); got != "[{1 STDQ  S1 } {1 STDQ  S3 } {1 STDQ  S4 }]" {
 		t.Error(got)
 	}
 	c.wantNoViolations()

@@ -16,6 +16,8 @@ func (t Target) name() string { return t.ClientUserID + t.SerialNumber }
 type Assignment struct {
 	AdamID, PricingParam       string
 	ClientUserID, SerialNumber string
+
+	UserStatus string // of a user: Registered or Associated, and Retired or Deleted for one who has kept a book
 }
 
 // holder is whom an assignment belongs to: a record of a user, or a device.
@@ -48,7 +50,14 @@ type assignment struct {
 
 func (a *assignment) public() Assignment {
 	t := a.holder.target()
-	return Assignment{a.asset.ref.AdamID, a.asset.ref.PricingParam, t.ClientUserID, t.SerialNumber}
+	out := Assignment{
+		AdamID: a.asset.ref.AdamID, PricingParam: a.asset.ref.PricingParam,
+		ClientUserID: t.ClientUserID, SerialNumber: t.SerialNumber,
+	}
+	if a.holder.user != nil {
+		out.UserStatus = a.holder.user.status
+	}
+	return out
 }
 
 // holdings are the assignments of a location.

@@ -137,7 +137,7 @@ func TestLargest(t *testing.T) {
 		c.done("/assets/revoke", `{"serialNumbers":[`+numbered(100, fmt.Sprintf(`"S%d%%02d"`, i))+`]}`)
 	}
 	c.loc.AssignByOther("1", "", vpptest.ToDevice("A"), vpptest.ToDevice("B"))
-	if got := fmt.Sprint(c.loc.Assignments()); got != "[{1 STDQ  A} {1 STDQ  B}]" {
+	if got := fmt.Sprint(c.loc.Assignments()); got != "[{1 STDQ  A } {1 STDQ  B }]" {
 		t.Error(got)
 	}
 	c.wantNoViolations()
