@@ -42,6 +42,9 @@ func TestBlueprintLifecycle(t *testing.T) {
 		if diff := cmp.Diff(want, missing); diff != "" || err != nil {
 			t.Errorf("missing (-want +got):\n%s%v", diff, err)
 		}
+		if n := s.srv.Count("GET", "/v1/blueprints/*/relationships/*"); n != 5 {
+			t.Errorf("%d requests", n)
+		}
 
 		if err := s.client.AddToBlueprint(ctx, made.ID, axm.BlueprintUsers, []string{"u-1", "u-2", "u-9"}); err != nil {
 			t.Error(err)

@@ -26,7 +26,7 @@ func TestProfiles(t *testing.T) {
 		"secret not quoted":  {strings.Replace(wifiProfile, "com.apple", "\n&hunter2;", 1), "is damaged or cut short in line 2"},
 		"other root":         {"<plist><array><string>a</string></array></plist>", "must have a dictionary at its root"},
 		"no payloads":        {"<plist><dict><key>PayloadContent</key><array/></dict></plist>", "must have something in its PayloadContent"},
-		"no PayloadContent":  {"<plist><dict><key>A</key><string>PayloadContent</string></dict></plist>", "must have something in its PayloadContent"},
+		"no PayloadContent":  {"<plist><dict><key>A</key><string>PayloadContent</string><key>B</key><string>b</string></dict></plist>", "must have something in its PayloadContent"},
 		"key without value":  {"<plist><dict><key>PayloadContent</key></dict></plist>", "must have something in its PayloadContent"},
 		"payloads elsewhere": {"<plist><dict><key>A</key><dict><key>PayloadContent</key><array>" + payload + "</array></dict></dict></plist>", "must have something in its PayloadContent"},
 	} {
