@@ -31,7 +31,9 @@ type Configuration struct {
 	Unknown Unknown `json:",embed"`
 }
 
-// CustomSettingsValues is a configuration profile and its name.
+// CustomSettingsValues is a configuration profile and its name. A profile may hold passwords: this
+// package shows nothing of it in errors and logs, but whoever prints or stores one should think of
+// that.
 type CustomSettingsValues struct {
 	ConfigurationProfile string  `json:"configurationProfile,omitzero"` // the text of the .mobileconfig
 	Filename             string  `json:"filename,omitzero"`

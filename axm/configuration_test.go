@@ -2,6 +2,7 @@ package axm_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/applemdm/applemdm/axm"
+	"github.com/applemdm/applemdm/axm/axmtest"
 	"github.com/applemdm/applemdm/internal/exchange"
 )
 
@@ -52,6 +54,15 @@ func TestConfigurationLifecycle(t *testing.T) {
 			t.Error(err)
 		}
 		s.clean(t)
+
+		refused := wifiProfile + "<!-- hunter2 -->"
+		s.srv.Fail(axmtest.ErrorFault(400, "PARAMETER_ERROR.INVALID", "no"))
+		if _, err = s.client.CreateConfiguration(ctx, axm.NewConfiguration{Name: "a", ConfigurationProfile: refused}); !errors.Is(err, axm.ErrInvalidRequest) {
+			t.Error(err)
+		}
+		if shown := fmt.Sprintf("%v%+v%#v", err, err, s.traces) + s.logs.String(); strings.Contains(shown, "hunter2") || strings.Contains(shown, "com.apple") {
+			t.Errorf("a profile shows in %s", shown)
+		}
 	})
 }
 
