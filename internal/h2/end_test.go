@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -239,4 +240,42 @@ func TestCallsDoNotPrintWhatTheyAskFor(t *testing.T) {
 	if got := fmt.Sprint(call); got != "call: "+ErrTimeout.Error() {
 		t.Error(got)
 	}
+}
+
+// farewell is a connection as TLS over one that takes nothing any more: Close says goodbye first, and
+// gets stuck with it.
+type farewell struct {
+	net.Conn
+	closed chan struct{}
+}
+
+type floor struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func (f floor) Close() error {
+	close(f.closed)
+	return f.Conn.Close()
+}
+
+func (f farewell) NetConn() net.Conn { return floor(f) }
+
+func (f farewell) Close() error {
+	<-f.closed
+	return nil
+}
+
+func TestASlowFarewellIsCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		c := New(farewell{near, make(chan struct{})}, Config{})
+		start := time.Now()
+		c.Close()
+		<-c.Done()
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
 }

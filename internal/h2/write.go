@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"net"
 	"runtime"
 	"time"
 )
@@ -40,7 +41,7 @@ func (c *Conn) wakeWriter() {
 // writeLoop is the writer goroutine.
 func (c *Conn) writeLoop() {
 	defer c.exit()
-	defer c.conn.Close()
+	defer c.hangUp()
 	for {
 		<-c.wake
 		runtime.Gosched() // whoever is about to start more calls: now is the time
@@ -58,6 +59,22 @@ func (c *Conn) writeLoop() {
 			}
 		}
 	}
+}
+
+// hangUp closes the socket. TLS says goodbye first, for which it takes up to five seconds when the
+// other side reads no more; it gets as long as our own farewell.
+func (c *Conn) hangUp() {
+	inner := c.conn
+	for {
+		outer, ok := inner.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		inner = outer.NetConn()
+	}
+	hurry := time.AfterFunc(closeGrace, func() { inner.Close() })
+	defer hurry.Stop()
+	c.conn.Close()
 }
 
 // takeBatch returns the output so far, or nil when there is none and the writer may rest; last
