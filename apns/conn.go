@@ -124,7 +124,7 @@ func (c *conn) failure() error {
 // one. A fresh connection has not brought an answer yet.
 func explain(err error, fresh bool) error {
 	if e, ok := errors.AsType[*h2.GoAwayError](err); ok {
-		if sentinel := rule(0, parseRefusal(e.Debug).Reason).err; sentinel != nil {
+		if sentinel := goAwaySentinel(parseRefusal(e.Debug).Reason); sentinel != nil {
 			return closedError(sentinel, err)
 		}
 	}
@@ -132,6 +132,18 @@ func explain(err error, fresh bool) error {
 		return closedError(ErrCertificate, err)
 	}
 	return err
+}
+
+// goAwaySentinel returns the sentinel of the reason for which a connection was ended, if there is one.
+// What is said of a token or a request, of which there may have been too many, is not true of whatever
+// else was under way.
+func goAwaySentinel(reason Reason) error {
+	switch sentinel := rule(0, reason).err; sentinel {
+	case ErrUnregistered, ErrBadDeviceToken, ErrTokenNotForTopic, ErrTooManyRequests, ErrRequest:
+		return nil
+	default:
+		return sentinel
+	}
 }
 
 // isCertificateAlert reports whether err is an alert with which servers end TLS because of the

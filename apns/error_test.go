@@ -193,3 +193,29 @@ func TestDispositionOfErrorsFromElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// The reason for which a connection was ended is not the verdict on pushes that were under way, unless it
+// is about the certificate or the service.
+func TestTheReasonOfAnEndIsNotThatOfPushes(t *testing.T) {
+	for _, c := range refusals {
+		if c.disposition == apns.FixCertificate || c.reason == "NeverHeardOf" {
+			continue
+		}
+		bubble(t, string(c.reason), func(t *testing.T) {
+			srv := anyToken(t)
+			client := newClient(t, srv, nil)
+			pushMany(t, client, 5)
+			srv.Fail(apnstest.Fault{Kind: apnstest.GoAwayLost, Reason: string(c.reason), Count: 3})
+			_, err := client.Push(t.Context(), pushTo(50))
+			wants(t, err, apns.RetryLater)
+			lost(t, err)
+			ofConnection := c.sentinel == apns.ErrShutdown || c.sentinel == apns.ErrService
+			if c.sentinel != nil && errors.Is(err, c.sentinel) != ofConnection {
+				t.Errorf("%v is %q: %v", err, c.sentinel, !ofConnection)
+			}
+			if !strings.Contains(err.Error(), string(c.reason)) {
+				t.Errorf("%v does not tell the reason", err)
+			}
+		})
+	}
+}
