@@ -116,6 +116,9 @@ func DispositionOf(err error) Disposition {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Disposition
 	}
+	if _, lost := errors.AsType[*TransportError](err); lost && isNoCertificate(err) {
+		return FixCertificate
+	}
 	if _, ok := errors.AsType[*InputError](err); ok {
 		return FixRequest
 	}
@@ -125,6 +128,13 @@ func DispositionOf(err error) Disposition {
 		}
 	}
 	return RetryLater
+}
+
+// isNoCertificate reports whether the source has something that is no certificate.
+func isNoCertificate(err error) bool {
+	_, incomplete := errors.AsType[*InputError](err)
+	_, other := errors.AsType[*WrongFileError](err)
+	return incomplete || other || errors.Is(err, ErrCertificateExpired)
 }
 
 // Push sends one push and waits for APNs to answer. It returns the apns-id when APNs has accepted

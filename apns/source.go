@@ -19,7 +19,9 @@ import (
 //
 // Errors of the source are those of connections that could not be opened. Before it has given the first
 // certificate, they are those of pushes; then it is asked again after a second, and ever more slowly up
-// to ten, and pushes get the same error meanwhile.
+// to ten, and pushes get the same error meanwhile. [DispositionOf] such a push is [FixCertificate] if the
+// error says what is wrong with the certificate ([*InputError], [*WrongFileError],
+// [ErrCertificateExpired]), else [RetryLater].
 type CertificateSource interface {
 	Certificate(ctx context.Context) (*Certificate, error)
 }

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/applemdm/applemdm/apns"
+	"github.com/applemdm/applemdm/apns/apnstest"
 )
 
 func TestCertificateSources(t *testing.T) {
@@ -67,5 +70,40 @@ func TestFileCertificateIsReadAnew(t *testing.T) {
 		if err != nil || !bytes.Equal(got.Leaf().Raw, m.cert.Raw) {
 			t.Errorf("got %v, %v", got, err)
 		}
+	}
+}
+
+// It is not the push that has to be mended when the source has no certificate, or no more.
+func TestTheDispositionOfASourceThatFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want apns.Disposition
+	}{
+		"incomplete":   {&apns.InputError{Field: "private key", Rule: "is missing"}, apns.FixCertificate},
+		"another file": {&apns.WrongFileError{Want: "push certificate", Got: "server token"}, apns.FixCertificate},
+		"expired":      {fmt.Errorf("stored: %w", apns.ErrCertificateExpired), apns.FixCertificate},
+		"no database":  {errors.New("no database"), apns.RetryLater},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			srv := anyToken(t)
+			source := &vault{err: c.err}
+			client := newClientWith(t, srv, source, nil)
+			_, err := client.Push(t.Context(), pushTo(1))
+			wants(t, err, c.want, c.err)
+
+			good := issue(t, srv, apnstest.CertOptions{})
+			source.put(good, nil)
+			time.Sleep(time.Minute)
+			pushMany(t, client, 10)
+			source.put(nil, c.err)
+			pushMany(t, client, 10) // over the connection that there is
+			srv.Disconnect()
+			time.Sleep(time.Minute)
+			_, err = client.Push(t.Context(), pushTo(1))
+			wants(t, err, c.want, c.err, context.DeadlineExceeded)
+			source.put(good, nil)
+			time.Sleep(time.Minute)
+			pushMany(t, client, 10)
+		})
 	}
 }
