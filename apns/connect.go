@@ -23,7 +23,7 @@ func (p *pool) mayDial(now time.Time) bool {
 
 // dial opens a connection and watches it until it ends. Only one is being opened at a time.
 func (p *pool) dial() {
-	c, err := p.newConn()
+	c, cert, err := p.newConn()
 	p.mu.Lock()
 	p.dialing = false
 	cut := p.cut
@@ -37,7 +37,7 @@ func (p *pool) dial() {
 	switch {
 	case err != nil:
 		_, reached := errors.AsType[*handshakeError](err)
-		p.failed(nil, err, reached)
+		p.failed(cert, err, reached)
 	case cut:
 		c.h2.Close()
 		<-c.h2.Done()
@@ -47,22 +47,24 @@ func (p *pool) dial() {
 	signal(p.wake)
 }
 
-// newConn opens a connection with the certificate as it is now.
-func (p *pool) newConn() (*conn, error) {
+// newConn opens a connection with the certificate as it is now, which it returns also when the
+// connection fails: another one may be in use by then.
+func (p *pool) newConn() (*conn, *Certificate, error) {
 	ctx, cancel := context.WithTimeout(p.life, dialTimeout)
 	defer cancel()
-	if err := p.refresh(ctx); err != nil && !errors.Is(err, ErrTopicChanged) {
-		return nil, err
-	}
+	err := p.refresh(ctx)
 	cert := p.certificate()
-	if cert.Expired(time.Now()) {
-		return nil, fmt.Errorf("%w: it expired on %s", ErrCertificate, cert.NotAfter().Format(time.DateOnly))
+	switch {
+	case err != nil && !errors.Is(err, ErrTopicChanged):
+		return nil, cert, err
+	case cert.Expired(time.Now()):
+		return nil, cert, fmt.Errorf("%w: it expired on %s", ErrCertificate, cert.NotAfter().Format(time.DateOnly))
 	}
 	shown := cert.TLS()
 	p.stats.dials.Add(1)
 	raw, err := p.dialer.open(ctx, &shown)
 	if err != nil {
-		return nil, err
+		return nil, cert, err
 	}
 	c := &conn{cert: cert, opened: time.Now()}
 	c.h2 = h2.New(raw, h2.Config{
@@ -70,7 +72,7 @@ func (p *pool) newConn() (*conn, error) {
 		OnChange: p.changed,
 	})
 	p.log(slog.LevelDebug, "connection opened", "address", raw.RemoteAddr().String())
-	return c, nil
+	return c, cert, nil
 }
 
 // watch takes note of the end of a connection.
@@ -97,33 +99,36 @@ func (p *pool) watch(c *conn) {
 
 // failed notes that no connection could be had: it was not opened, or was reached and ended before its
 // first answer. That is a matter of the certificate if the service says so; if it says nothing time
-// after time, it may be. cert is what it showed, nil for the one in use.
+// after time, it may be. cert is what it showed; of one that was replaced meanwhile, it says nothing.
 func (p *pool) failed(cert *Certificate, err error, reached bool) {
 	p.mu.Lock()
-	if p.cut || cert != nil && cert != p.cert {
-		p.mu.Unlock()
+	cut, outdated := p.cut, cert != p.cert
+	p.mu.Unlock()
+	if cut {
 		return
 	}
-	if cert == nil {
-		cert = p.cert
-	}
-	p.mu.Unlock()
 	p.stats.dialsFailed.Add(1)
 	p.log(slog.LevelWarn, "no connection", "error", err)
-	if DispositionOf(err) == FixCertificate {
-		p.refuse(cert, err)
-		return
-	}
-	p.mu.Lock()
-	silent := p.breaker.failed(time.Now(), err, reached)
-	often := p.breaker.failures > 1
-	p.mu.Unlock()
 	switch {
-	case silent:
+	case outdated:
+	case DispositionOf(err) == FixCertificate:
+		p.refuse(cert, err)
+	case p.failedAgain(err, reached):
 		p.refuse(cert, fmt.Errorf("%w: %w", ErrNoConnection, err))
-	case often:
+	}
+}
+
+// failedAgain reports whether that was one connection too many without a word.
+func (p *pool) failedAgain(err error, reached bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.breaker.failed(time.Now(), err, reached) {
+		return true
+	}
+	if p.breaker.failures > 1 {
 		p.state.unreachable(err)
 	}
+	return false
 }
 
 func (p *pool) log(level slog.Level, message string, args ...any) {

@@ -60,11 +60,10 @@ func (p *pool) answered(c *conn, j *job) {
 	if c.answered.CompareAndSwap(false, true) {
 		p.fullFrom = time.Time{} // it was not full until now: there was none
 	}
-	well := p.breaker.answered(c.opened)
-	p.mu.Unlock()
-	if well {
+	if p.breaker.answered(c.opened) {
 		p.state.answered(refused && e.Reason == ReasonBadDeviceToken)
 	}
+	p.mu.Unlock()
 }
 
 // missed notes that a push got no answer, and what that says of the connection.
@@ -91,25 +90,29 @@ const (
 // harm, so everything that got no answer may be. If not because nothing is sent any more, that
 // becomes the outcome.
 func (p *pool) again(c *conn, j *job) bool {
-	if j.err == nil || j.tries-j.unprocessed >= maxTries || j.unprocessed >= maxUnprocessed || j.over() {
+	if j.err == nil {
 		return false
 	}
 	_, answered := j.err.(*Error)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch disposition := DispositionOf(j.err); {
-	case disposition == FixCertificate && c.cert == p.cert, answered && disposition != RetryElsewhere && disposition != FixCertificate:
-		return false
-	case errors.Is(j.err, h2.ErrResponseTooLarge):
-		return false
-	}
 	if err := p.stopped(time.Now()); err != nil {
 		if !answered {
 			j.err = err
 		}
 		return false
 	}
-	return true
+	disposition := DispositionOf(j.err)
+	switch {
+	case j.tries-j.unprocessed >= maxTries, j.unprocessed >= maxUnprocessed, j.over():
+	case disposition == FixCertificate:
+		return c.cert != p.cert
+	case answered:
+		return disposition == RetryElsewhere
+	default:
+		return !errors.Is(j.err, h2.ErrResponseTooLarge)
+	}
+	return false
 }
 
 // finish hands the outcome of a job to whoever waits for it, and to all who share it.
@@ -149,11 +152,11 @@ func (p *pool) refuse(cert *Certificate, cause error) {
 		return
 	}
 	p.breaker.refuse(time.Now(), cause)
+	p.state.refused(cause)
 	conns := p.conns
 	p.conns = nil
 	jobs := p.waiting()
 	p.mu.Unlock()
-	p.state.refused(cause)
 	for _, c := range conns {
 		c.h2.Drain()
 	}

@@ -20,7 +20,7 @@ type pool struct {
 	opts   *Options
 	dialer *dialer
 	certs  CertificateSource
-	state  *stateWatch
+	state  *stateWatch // told under the lock, so that the last word is about what came last
 	stats  counters
 	seed   maphash.Seed
 

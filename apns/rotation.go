@@ -43,7 +43,9 @@ func (p *pool) read(ctx context.Context) error {
 	}
 	switch {
 	case errors.Is(err, ErrTopicChanged):
+		p.mu.Lock()
 		p.state.topicChanged(err)
+		p.mu.Unlock()
 		fallthrough
 	case err != nil:
 		return fmt.Errorf("read the push certificate: %w", err)
@@ -54,9 +56,9 @@ func (p *pool) read(ctx context.Context) error {
 
 // use makes cert the one that new connections show.
 func (p *pool) use(cert *Certificate) {
-	p.state.certificate(cert)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.state.certificate(cert)
 	if p.cert != nil && p.cert.Fingerprint() == cert.Fingerprint() {
 		return
 	}

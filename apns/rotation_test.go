@@ -2,6 +2,7 @@ package apns_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -245,5 +246,34 @@ func TestARefusalOfAReplacedCertificate(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		pushMany(t, client, 5)
+	})
+}
+
+// Nor does the failure of a connection that was being opened with the replaced one.
+func TestARefusalInTheHandshakeOfAReplacedCertificate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, &apnstest.Options{AcceptAnyToken: true, TLSVersion: tls.VersionTLS12, HandshakeDelay: 3 * time.Second})
+		old := issue(t, srv, apnstest.CertOptions{})
+		srv.RevokeCertificate(old.Leaf().SerialNumber)
+		source := &vault{cert: old}
+		var told edges
+		client := newClientWith(t, srv, source, &apns.Options{OnState: told.note})
+		done := make(chan error, 1)
+		go func() {
+			_, err := client.Push(t.Context(), pushTo(1))
+			done <- err
+		}()
+		time.Sleep(time.Second)
+		source.put(issue(t, srv, apnstest.CertOptions{}), nil)
+		if err := client.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		told.want(t, apns.StateOK)
+		if got := client.Stats(); got.Dials != 2 || got.DialsFailed != 1 {
+			t.Errorf("%+v", got)
+		}
 	})
 }

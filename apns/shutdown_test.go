@@ -212,3 +212,59 @@ func TestShutdownWithPushesToOneDevice(t *testing.T) {
 		})
 	}
 }
+
+// Also a push that would not be sent again is cut off with ErrClosed.
+func TestShutdownInTheLastTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := anyToken(t)
+		client := newClient(t, srv, nil)
+		pushMany(t, client, 5)
+		srv.Fail(apnstest.Fault{Kind: apnstest.Disconnect, Count: 2})
+		srv.Fail(apnstest.Fault{Kind: apnstest.Swallow})
+		done := make(chan error, 1)
+		go func() {
+			_, err := client.Push(t.Context(), pushTo(50))
+			done <- err
+		}()
+		time.Sleep(5 * time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := client.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		err := <-done
+		wants(t, err, apns.RetryLater, apns.ErrClosed)
+		if e := lost(t, err); e.Tries != 3 || !e.Sent {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
+// A server that reads no more keeps nobody waiting, although TLS would like to say goodbye.
+func TestShutdownOfAConnectionThatIsStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := anyToken(t)
+		client := newClient(t, srv, nil)
+		pushMany(t, client, 5)
+		srv.Fail(apnstest.Fault{Kind: apnstest.Stall})
+		var wg sync.WaitGroup
+		for i := range 3000 {
+			wg.Go(func() {
+				if _, err := client.Push(t.Context(), pushTo(100+i)); err != nil && !errors.Is(err, apns.ErrClosed) {
+					t.Errorf("push %d: %v", i, err)
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if err := client.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) >= 2*time.Second {
+			t.Errorf("Shutdown: %v after %v", err, time.Since(start))
+		}
+		if got := client.Stats().Connections; got != 0 {
+			t.Errorf("%d connections are left", got)
+		}
+		wg.Wait()
+	})
+}

@@ -18,7 +18,7 @@ type Stats struct {
 	Retried  uint64            // tries made again
 
 	Dials       uint64 // connections tried
-	DialsFailed uint64 // of them, failed or ended before the first answer
+	DialsFailed uint64 // failed or ended before the first answer, or not tried for want of a valid certificate
 	GoAways     uint64 // connections that the service ended
 }
 
