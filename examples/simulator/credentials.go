@@ -9,9 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/applemdm/applemdm/dep"
 )
 
@@ -149,45 +146,4 @@ func (w *world) writeLists() error {
 		w.folder.put(unassignFile, []byte(unassigned.String())),
 		w.folder.put(targetsFile, []byte(targets.String())),
 	)
-}
-
-// manifest is the table of the guide for programs: where the services are, and what belongs to them.
-type manifest struct {
-	Control string `json:"control"`
-	AxM     struct {
-		API      string            `json:"api"`
-		TokenURL string            `json:"tokenURL"`
-		Audience string            `json:"audience"` // what the assertion has to name
-		ClientID string            `json:"clientID"`
-		KeyID    string            `json:"keyID"`
-		Key      string            `json:"key"`
-		Scope    string            `json:"scope"`
-		Servers  map[string]string `json:"servers"` // ids by name
-	} `json:"axm"`
-	DEP struct {
-		API       string `json:"api"`
-		Key       string `json:"key"`
-		Token     string `json:"token"`
-		TokenJSON string `json:"tokenJSON"`
-	} `json:"dep"`
-	VPP struct {
-		API   string `json:"api"`
-		Token string `json:"token"`
-	} `json:"vpp"`
-	APNs struct {
-		API         string `json:"api"`
-		Topic       string `json:"topic"`
-		Certificate string `json:"certificate"`
-		Key         string `json:"key"`
-		CA          string `json:"ca"`
-		Targets     string `json:"targets"`
-	} `json:"apns"`
-}
-
-func (w *world) writeManifest() error {
-	text, err := json.Marshal(w.manifest(), jsontext.WithIndent("  "), json.Deterministic(true))
-	if err != nil {
-		return err
-	}
-	return w.folder.put(manifestFile, append(text, '\n'))
 }

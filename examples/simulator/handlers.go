@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 )
@@ -31,14 +30,19 @@ func (c *control) state(*http.Request) (any, error) {
 	return map[string]any{"organisation": organisation, "services": list}, err
 }
 
-// choices tells what the other calls take.
+// serviceChoices is what the other calls take for a service.
+type serviceChoices struct {
+	Name       string      `json:"name"`
+	Kinds      []string    `json:"kinds"`
+	Happenings []happening `json:"happenings"`
+}
+
 func (c *control) choices(*http.Request) (any, error) {
-	kinds, happenings := map[string][]string{}, map[string][]happening{}
-	for _, s := range c.services {
-		kinds[s.name], happenings[s.name] = s.kinds, s.happenings
+	list := make([]serviceChoices, len(c.services))
+	for i, s := range c.services {
+		list[i] = serviceChoices{Name: s.name, Kinds: s.kinds, Happenings: s.happenings}
 	}
-	servers := slices.Sorted(maps.Keys(c.world.servers))
-	return map[string]any{"servers": servers, "kinds": kinds, "happenings": happenings}, nil
+	return map[string]any{"servers": []string{ourServer, otherServer}, "services": list}, nil
 }
 
 func (c *control) addFault(r *http.Request) (any, error) {
