@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -124,12 +123,8 @@ func columnName(text string) string {
 // and after it. It is not strict about the number of fields, quotes, line ends and a byte order mark.
 // Its error is an [*InputError]: the data is something else.
 func ParseActivityLog(data []byte) (*ActivityLog, error) {
-	groups, err := logGroups(data)
-	if err != nil {
-		return nil, &InputError{Field: "log", Rule: "cannot be read: " + err.Error()}
-	}
 	log := new(ActivityLog)
-	for i, group := range groups {
+	for i, group := range logGroups(data) {
 		log.take(group, i == 0)
 	}
 	if !log.isOne() {
@@ -139,7 +134,7 @@ func ParseActivityLog(data []byte) (*ActivityLog, error) {
 }
 
 // logGroups returns the lines of a log in groups, which empty lines stand between.
-func logGroups(data []byte) (groups [][][]string, err error) {
+func logGroups(data []byte) (groups [][][]string) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	r := csv.NewReader(bytes.NewReader(data))
 	r.FieldsPerRecord, r.LazyQuotes = -1, true
@@ -148,11 +143,8 @@ func logGroups(data []byte) (groups [][][]string, err error) {
 		rest := data[r.InputOffset():]
 		apart = apart || bytes.HasPrefix(rest, []byte("\n")) || bytes.HasPrefix(rest, []byte("\r\n"))
 		record, err := r.Read()
-		if err == io.EOF {
-			return groups, nil
-		}
-		if err != nil {
-			return nil, err
+		if err != nil { // the end: of what is in memory, a reader that is not strict fails at nothing
+			return groups
 		}
 		for i := range record {
 			record[i] = strings.TrimSpace(record[i])

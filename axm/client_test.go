@@ -69,6 +69,10 @@ func TestOptionsAreCopied(t *testing.T) {
 
 // businessOnly are the calls that a school does not have.
 var businessOnly = map[string]func(ctx context.Context, c *axm.Client) error{
+	"release devices": func(ctx context.Context, c *axm.Client) error {
+		_, err := c.ReleaseDevicesIrreversibly(ctx, []string{"A1"})
+		return err
+	},
 	"create server": func(ctx context.Context, c *axm.Client) error {
 		_, err := c.CreateServer(ctx, axm.NewServer{ServerName: "Lab", Certificate: certificateFile("lab.pem")})
 		return err

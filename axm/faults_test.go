@@ -255,6 +255,28 @@ var faultCalls = []*faultCall{
 			return !there
 		},
 	},
+	{
+		name: "activity", path: activitiesPath, unsafe: true,
+		do: func(ctx context.Context, c *faultCell) error {
+			op, err := c.client.AssignDevices(ctx, c.spare, c.serials)
+			if err != nil {
+				return err
+			}
+			for _, o := range op.Result().Outcomes {
+				if o.Err != nil {
+					return o.Err // it is uncertain
+				}
+			}
+			return nil
+		},
+		effect: func(t *testing.T, c *faultCell) bool {
+			activities := c.Activities()
+			if len(activities) > 1 {
+				t.Errorf("%d activities", len(activities))
+			}
+			return len(activities) == 1 && slices.Equal(activities[0].SerialNumbers, c.serials)
+		},
+	},
 }
 
 // newFaultCell makes an organisation with 25 devices, which are assigned to one of two servers.

@@ -155,6 +155,7 @@ func FuzzAnswer(f *testing.F) {
 		`{"data":[{"type":"mdmServers","id":"F1","attributes":{"deviceCount":null,"enableMdmDisownFlag":false,"defaultProductFamilies":[]}}],"links":{"next":"?cursor=a&cursor=b"}}`,
 		`{"data":{"type":"activationLockStatus","id":"A1","attributes":{"isLocked":true,"lockType":"MDM"}}}`,
 		`{"data":[{"type":"appleCareCoverage","id":null,"attributes":{"status":"ACTIVE","endDateTime":null,"isRenewable":0}}],"meta":null}`,
+		`{"data":{"type":"orgDeviceActivities","id":"1","attributes":{"status":"COMPLETED","subStatus":["COMPLETED_WITH_ERROR"],"createdDateTime":7,"downloadUrl":"https://a.test/b?c"}}}`,
 		`{"data":{"type":"mdmServers","id":null}}`, `{"data":null}`, `{"data":[{"type":"orgDevices","id":"A1"}]}`,
 		`{"isLocked":true,"id":"A1","serialNumber":["A1"],"imei":["1","2"],"serverName":"x","status":"ACTIVE"}`,
 	)
@@ -163,6 +164,7 @@ func FuzzAnswer(f *testing.F) {
 		checkAnswers[Server](t, data)
 		checkAnswers[AppleCareCoverage](t, data)
 		checkAnswers[ActivationLock](t, data)
+		checkAnswers[Activity](t, data)
 		if ids, _, err := linkagePage(data); err != nil && ids != nil {
 			t.Fatalf("%q: %q, %v", data, ids, err)
 		}

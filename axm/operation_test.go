@@ -323,6 +323,14 @@ func TestOperationWaitOfSeveral(t *testing.T) {
 				t.Error(err)
 			}
 		})
+		time.Sleep(6 * time.Second) // somebody asks by now
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if _, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			cancel()
+		}
 		all.Wait()
 		if at := s.polls(); len(at) > 8 {
 			t.Error(at)
@@ -360,5 +368,44 @@ func TestWaitActivity(t *testing.T) {
 			t.Error(err)
 		}
 		s.clean(t, err)
+	})
+}
+
+// A budget that leaves no time for a question is an error, and so is a question without an answer.
+// Waiting goes on after both.
+func TestOperationThatCannotBeAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *axm.Options) { o.ActivitySize = 1 })
+		lab := s.AddServer(axmtest.MDMServer{Name: "Lab"})
+		s.AddSerials("A1", "A2")
+		s.srv.Fail(axmtest.Fault{Path: activitiesPath, Skip: 1, Kind: axmtest.Lose})
+		op := begun(t)(s.client.AssignDevices(t.Context(), lab, []string{"A1", "A2"}))
+		if err := s.client.SetBudget(axm.Budget{Reads: axm.Rate{Requests: 1, Per: time.Hour}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.ask(t); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if r, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) || r != nil || time.Since(startOfTime) > 6*time.Second {
+			t.Error(r, err, time.Since(startOfTime))
+		}
+		if _, err := s.client.WaitActivity(ctx, op.ActivityIDs()[0]); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if err := s.client.SetBudget(axm.Budget{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/v1/orgDeviceActivities/*", "/v1/orgDevices/*/relationships/assignedServer"} {
+			s.srv.Fail(axmtest.Fault{Path: path, Kind: axmtest.Answer, Status: 403})
+			if r, err := op.Wait(t.Context()); !errors.Is(err, axm.ErrForbidden) || r != nil {
+				t.Error(r, err)
+			}
+		}
+		if r := waited(t, op); !r.Done() {
+			t.Error(statuses(r))
+		}
+		s.clean(t)
 	})
 }
