@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,122 +20,49 @@ import (
 
 	"github.com/applemdm/applemdm/dep"
 	"github.com/applemdm/applemdm/dep/deptest"
+	"github.com/applemdm/applemdm/internal/faultmatrix"
 	"github.com/applemdm/applemdm/internal/memhttp"
 	"github.com/applemdm/applemdm/internal/sim"
 )
 
-// What comes of a cell of the fault matrix: success, or a typed error.
+// What comes of a cell beside what package faultmatrix has.
 const (
-	works    = "ok"
-	refused  = "refused"   // TransportError: ECONNREFUSED, not sent
-	lost     = "lost"      // TransportError: broken line, sent
-	timedOut = "timeout"   // TransportError: context.DeadlineExceeded, sent
-	tooLarge = "too large" // TransportError: ErrBodyTooLarge, sent
-	busy429  = "429"       // ErrTooManyRequests
-	busy503  = "503"       // ErrUnavailable
-	server   = "5xx"       // ErrServer
-	odd      = "odd"       // ErrUnexpectedAnswer
-	noEntry  = "401"       // ErrUnauthorized
-	noLogin  = "no login"  // ErrLoginRefused
-	either   = "ok or lost"
+	works   = faultmatrix.Works
+	noEntry = "401"      // ErrUnauthorized
+	noLogin = "no login" // ErrLoginRefused
 )
 
-// ending names what err is, or says that it is none of the above.
+var sentinels = faultmatrix.Sentinels{
+	faultmatrix.Busy429: dep.ErrTooManyRequests, faultmatrix.Busy503: dep.ErrUnavailable, faultmatrix.Server: dep.ErrServer,
+	faultmatrix.Odd: dep.ErrUnexpectedAnswer, noEntry: dep.ErrUnauthorized, noLogin: dep.ErrLoginRefused,
+}
+
+// ending names what err is, or says that it is none of what it may be.
 func ending(err error) string {
-	if err == nil {
-		return works
-	}
-	if line, ok := errors.AsType[*dep.TransportError](err); ok {
-		switch {
-		case errors.Is(err, syscall.ECONNREFUSED) && !line.Sent:
-			return refused
-		case !line.Sent:
-			return fmt.Sprintf("not sent, but not refused: %v", err)
-		case errors.Is(err, dep.ErrBodyTooLarge):
-			return tooLarge
-		case errors.Is(err, context.DeadlineExceeded):
-			return timedOut
-		}
-		return lost
-	}
-	if _, ok := errors.AsType[*dep.Error](err); ok {
-		for name, sentinel := range map[string]error{
-			busy429: dep.ErrTooManyRequests, busy503: dep.ErrUnavailable, server: dep.ErrServer,
-			odd: dep.ErrUnexpectedAnswer, noEntry: dep.ErrUnauthorized,
-			noLogin: dep.ErrLoginRefused,
-		} {
-			if errors.Is(err, sentinel) {
-				return name
-			}
-		}
-	}
-	return fmt.Sprintf("untyped: %v", err)
+	_, answered := errors.AsType[*dep.Error](err)
+	return sentinels.Ending(err, answered)
 }
 
-// faultRow is one thing that goes wrong, and what has to come of it when it happens once and when
-// it goes on for ever.
-type faultRow struct {
-	name      string
-	fault     deptest.Fault
-	processed bool // the service does what it was asked for before it goes wrong
-
-	once   string // for calls that are repeated
-	unsafe string // for those that must not be; "" is once
-	always string
-
-	bodyOnly   bool          // what answers without a body is not harmed
-	retryAfter time.Duration // asked for by the answer
+// faultRows returns the faults of the line, and what Device Assignment has of its own.
+func faultRows() []faultmatrix.Row {
+	return append(faultmatrix.Line(), faultmatrix.Row{
+		Name: "expired session", Fault: deptest.Fault{Kind: deptest.Answer, Status: 401, Body: "UNAUTHORIZED"}, Once: works, Always: noEntry,
+	})
 }
 
-var faultRows = []faultRow{
-	{name: "connection refused", fault: deptest.Fault{Kind: deptest.Refuse}, once: works, always: refused},
-	{name: "reset before headers", fault: deptest.Fault{Kind: deptest.Reset}, once: works, unsafe: lost, always: lost},
-	{name: "answer lost", fault: deptest.Fault{Kind: deptest.Lose}, processed: true, once: works, unsafe: lost, always: lost},
-	{name: "reset in body", fault: deptest.Fault{Kind: deptest.ResetBody}, processed: true, once: works, unsafe: lost, always: lost, bodyOnly: true},
-	{name: "truncated JSON", fault: deptest.Fault{Kind: deptest.Truncate}, processed: true, once: odd, always: odd, bodyOnly: true},
-	{name: "dripping body", fault: deptest.Fault{Kind: deptest.Drip}, processed: true, once: works, unsafe: timedOut, always: timedOut, bodyOnly: true},
-	{name: "late answer", fault: deptest.Fault{Kind: deptest.Late, Delay: 9 * time.Second}, processed: true, once: works, always: works},
-	{name: "silence", fault: deptest.Fault{Kind: deptest.Silence}, once: works, unsafe: timedOut, always: timedOut},
-	{name: "HTML 502", fault: deptest.Fault{Kind: deptest.HTML}, once: works, unsafe: server, always: server},
-	{name: "empty 500", fault: deptest.Fault{Kind: deptest.Empty}, once: works, unsafe: server, always: server},
-	{name: "429", fault: deptest.Fault{Kind: deptest.Busy, Status: 429}, once: works, always: busy429},
-	{name: "429, seconds", fault: deptest.Fault{Kind: deptest.BusySeconds, Status: 429}, once: works, always: busy429, retryAfter: 7 * time.Second},
-	{name: "429, date", fault: deptest.Fault{Kind: deptest.BusyDate, Status: 429}, once: works, always: busy429, retryAfter: 7 * time.Second},
-	{name: "503", fault: deptest.Fault{Kind: deptest.Busy}, once: works, always: busy503},
-	{name: "503, seconds", fault: deptest.Fault{Kind: deptest.BusySeconds}, once: works, always: busy503, retryAfter: 7 * time.Second},
-	{name: "503, date", fault: deptest.Fault{Kind: deptest.BusyDate}, once: works, always: busy503, retryAfter: 7 * time.Second},
-	{name: "expired session", fault: deptest.Fault{Kind: deptest.Answer, Status: 401, Body: "UNAUTHORIZED"}, once: works, always: noEntry},
-	{name: "redirect", fault: deptest.Fault{Kind: deptest.Redirect}, once: odd, always: odd},
-	{name: "oversized", fault: deptest.Fault{Kind: deptest.Oversize, Size: 2 * faultMaxBody}, processed: true, once: tooLarge, always: tooLarge},
-	{name: "gzip", fault: deptest.Fault{Kind: deptest.Gzip}, processed: true, once: works, always: works},
-	{name: "wrong media type", fault: deptest.Fault{Kind: deptest.WrongType}, processed: true, once: works, always: works},
-	{name: "duplicate members", fault: deptest.Fault{Kind: deptest.Duplicate}, processed: true, once: works, always: works},
-	{name: "unknown members", fault: deptest.Fault{Kind: deptest.Unknown}, processed: true, once: works, always: works},
-}
-
-const (
-	faultMaxBody  = 64 << 10 // of the client
-	faultTimeout  = 10 * time.Second
-	faultDeadline = 2 * time.Minute
-)
-
-// want returns what has to come of a cell.
-func (row faultRow) want(call *faultCall, forEver bool) string {
+// outcome returns what has to come of a cell.
+func (call *faultCall) outcome(row faultmatrix.Row, forEver bool) string {
 	switch {
-	case row.bodyOnly && call.noBody && row.fault.Kind == deptest.ResetBody:
-		return either // the reset may overtake the header
-	case row.bodyOnly && call.noBody:
+	case row.BodyOnly && call.noBody && row.Fault.Kind == deptest.ResetBody:
+		return faultmatrix.Either(works, faultmatrix.Lost) // the reset may overtake the header
+	case row.BodyOnly && call.noBody && row.Fault.Kind != deptest.Oversize:
 		return works
-	case row.fault.Status == 401 && call.name == "unlock" && !forEver:
+	case row.Fault.Status == 401 && call.name == "unlock" && !forEver:
 		return noEntry // there is no session to open anew
-	case row.fault.Status == 401 && call.name == "login" && forEver:
+	case row.Fault.Status == 401 && call.name == "login" && forEver:
 		return noLogin
-	case forEver:
-		return row.always
-	case call.unsafe && row.unsafe != "":
-		return row.unsafe
 	}
-	return row.once
+	return row.Want(call.unsafe, forEver)
 }
 
 // faultCell is one call in one organisation with one fault.
@@ -402,8 +328,8 @@ const (
 func newFaultCell(t *testing.T) *faultCell {
 	c := &faultCell{}
 	c.org = newOrg(t, &deptest.Options{Account: deptest.Account{OrgType: "edu"}}, func(opts *dep.Options) {
-		opts.HTTPClient.Timeout = faultTimeout
-		opts.MaxBody = faultMaxBody
+		opts.HTTPClient.Timeout = faultmatrix.Timeout
+		opts.MaxBody = faultmatrix.MaxBody
 		opts.PageSize = 10
 	})
 	c.serials = c.AddRandomDevices(24)
@@ -434,10 +360,10 @@ func (c *faultCell) startUnlock(t *testing.T, push tls.Certificate) {
 	t.Cleanup(unlock.Close)
 	c.unlockFaults.Refuser = unlock
 	client := unlock.Client()
-	client.Timeout = faultTimeout
+	client.Timeout = faultmatrix.Timeout
 	var err error
 	c.unlocker, err = dep.NewUnlocker(push, &dep.UnlockOptions{
-		HTTPClient: client, BaseURL: unlock.URL, Logger: c.logger(), Trace: c.trace,
+		HTTPClient: client, BaseURL: unlock.URL, Logger: c.shown.Logger(), Trace: c.trace,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -451,12 +377,8 @@ func (c *faultCell) requests(call *faultCall) []deptest.Request {
 }
 
 // begin makes the fault happen.
-func (c *faultCell) begin(t *testing.T, row faultRow, call *faultCall, forEver bool) {
-	fault := row.fault
-	fault.Path, fault.Skip, fault.RetryAfter = call.path, call.skip, row.retryAfter
-	if forEver {
-		fault.Count = -1
-	}
+func (c *faultCell) begin(t *testing.T, row faultmatrix.Row, call *faultCall, forEver bool) {
+	fault := row.Script(call.path, call.skip, forEver)
 	switch {
 	case call.name == "unlock":
 		if fault.Kind == deptest.Oversize {
@@ -472,7 +394,7 @@ func (c *faultCell) begin(t *testing.T, row faultRow, call *faultCall, forEver b
 }
 
 // runFault runs one cell and returns what came of it.
-func runFault(t *testing.T, row faultRow, call *faultCall, forEver bool, push tls.Certificate) string {
+func runFault(t *testing.T, row faultmatrix.Row, call *faultCall, forEver bool, push tls.Certificate) string {
 	c := newFaultCell(t)
 	c.forEver = forEver
 	if call.name == "unlock" {
@@ -487,17 +409,9 @@ func runFault(t *testing.T, row faultRow, call *faultCall, forEver bool, push tl
 	c.ResetReceived()
 	c.begin(t, row, call, forEver)
 
-	start := time.Now()
-	err := within(t.Context(), faultDeadline, func(ctx context.Context) error { return call.do(ctx, c) })
-	took := time.Since(start)
+	took, err := faultmatrix.Try(t, faultmatrix.Deadline, func(ctx context.Context) error { return call.do(ctx, c) })
 	end := ending(err)
-
-	if want := row.want(call, forEver); end != want && !(want == either && (end == works || end == lost)) {
-		t.Errorf("ended with %q, want %q: %v", end, want, err)
-	}
-	if took >= faultDeadline {
-		t.Errorf("took %v", took)
-	}
+	faultmatrix.Check(t, end, call.outcome(row, forEver), err)
 	c.checkRetryAfter(t, row, err, took, forEver)
 	c.checkRequests(t, row, call, forEver)
 	if v := c.Violations(); v != nil {
@@ -517,34 +431,25 @@ func runFault(t *testing.T, row faultRow, call *faultCall, forEver bool, push tl
 }
 
 // checkRetryAfter: what the service asks for is waited for, and told when there is no more trying.
-func (c *faultCell) checkRetryAfter(t *testing.T, row faultRow, err error, took time.Duration, forEver bool) {
+func (c *faultCell) checkRetryAfter(t *testing.T, row faultmatrix.Row, err error, took time.Duration, forEver bool) {
 	t.Helper()
-	if row.retryAfter == 0 {
-		return
-	}
-	waits := time.Duration(1)
+	pauses := 1
 	if forEver {
-		waits = 3
+		pauses = 3
 	}
-	least := waits * (row.retryAfter - time.Second) // a date has whole seconds
-	if most := waits * row.retryAfter; took < least || took > most {
-		t.Errorf("took %v, want %v to %v", took, least, most)
-	}
-	if e, ok := errors.AsType[*dep.Error](err); ok && (e.RetryAfter < row.retryAfter-time.Second || e.RetryAfter > row.retryAfter) {
-		t.Errorf("RetryAfter = %v", e.RetryAfter)
+	row.CheckWait(t, took, pauses)
+	if e, ok := errors.AsType[*dep.Error](err); ok {
+		row.CheckTold(t, e.RetryAfter)
 	}
 }
 
 // checkRequests: nothing is done twice that must not be, nothing is tried without end, and nothing
 // follows a redirect.
-func (c *faultCell) checkRequests(t *testing.T, row faultRow, call *faultCall, forEver bool) {
+func (c *faultCell) checkRequests(t *testing.T, row faultmatrix.Row, call *faultCall, forEver bool) {
 	t.Helper()
 	mayBeDone := 0
 	sent := c.requests(call)
 	for _, r := range sent {
-		if r.Host == "elsewhere.test" {
-			t.Error("a redirect to another host was followed")
-		}
 		if r.Status != 429 && r.Status != 503 && r.Status != 401 {
 			mayBeDone++
 		}
@@ -552,19 +457,17 @@ func (c *faultCell) checkRequests(t *testing.T, row faultRow, call *faultCall, f
 	if call.unsafe && mayBeDone > 1 {
 		t.Errorf("%d requests that may have been processed", mayBeDone)
 	}
-	if most := 8 + 4*call.skip; len(sent) > most { // net/http repeats a GET once by itself
-		t.Errorf("%d requests", len(sent))
-	}
-	if refusedForEver := row.fault.Status == 401 && forEver; refusedForEver && call.path != "/session" && c.Logins() > 2+call.skip {
+	faultmatrix.CheckRequests(t, sent, call.path, 8+4*call.skip) // net/http repeats a GET once by itself
+	if refusedForEver := row.Fault.Status == 401 && forEver; refusedForEver && call.path != "/session" && c.Logins() > 2+call.skip {
 		t.Errorf("%d logins", c.Logins())
 	}
 }
 
 // checkNothingLost: what a success promises was done, and what failed can be gone on with.
-func (c *faultCell) checkNothingLost(t *testing.T, row faultRow, call *faultCall, err error) {
+func (c *faultCell) checkNothingLost(t *testing.T, row faultmatrix.Row, call *faultCall, err error) {
 	t.Helper()
 	if call.effect != nil {
-		if want := err == nil || row.processed; call.effect(t, c) != want {
+		if want := err == nil || row.Processed; call.effect(t, c) != want {
 			t.Errorf("done: %v, want %v", !want, want)
 		}
 	}
@@ -586,54 +489,16 @@ func (c *faultCell) checkNothingLost(t *testing.T, row faultRow, call *faultCall
 // of call. Run it with -v to see it.
 func TestFaults(t *testing.T) {
 	push := newPushCertificate(t)
-	matrix := make([][][2]string, len(faultRows))
-	t.Cleanup(func() { t.Log("\n" + faultMatrix(matrix)) }) // when the parallel rows have ended
-	kinds := make(map[deptest.Kind]bool)
-	for i, row := range faultRows {
-		matrix[i] = make([][2]string, len(faultCalls))
-		kinds[row.fault.Kind] = true
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			runFaultRow(t, row, push, matrix[i])
-		})
-	}
-	for kind := deptest.Answer; kind <= deptest.Unknown; kind++ {
-		if !kinds[kind] {
-			t.Errorf("kind %d is not in the matrix", kind)
-		}
-	}
-}
-
-func runFaultRow(t *testing.T, row faultRow, push tls.Certificate, ends [][2]string) {
-	for i, call := range faultCalls {
-		for j, often := range []string{"once", "always"} {
-			t.Run(call.name+" "+often, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					ends[i][j] = runFault(t, row, call, often == "always", push)
-				})
-			})
-		}
-	}
-}
-
-// faultMatrix prints what came of each fault: once, and for ever if that differs.
-func faultMatrix(matrix [][][2]string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-22s", "once / for ever")
-	for _, call := range faultCalls {
-		fmt.Fprintf(&b, "%-13s", call.name)
-	}
-	for i, row := range faultRows {
-		fmt.Fprintf(&b, "\n%-22s", row.name)
-		for _, ends := range matrix[i] {
-			text := ends[0]
-			if ends[0] != ends[1] {
-				text += " / " + ends[1]
-			}
-			fmt.Fprintf(&b, "%-13s", text)
-		}
-	}
-	return b.String()
+	rows := faultRows()
+	faultmatrix.EveryKind(t, rows, func(row faultmatrix.Row) deptest.Fault { return row.Fault })
+	faultmatrix.Matrix{
+		Service: "dep",
+		Rows:    faultmatrix.Names(rows, func(row faultmatrix.Row) string { return row.Name }),
+		Columns: faultmatrix.Names(faultCalls, func(call *faultCall) string { return call.name }),
+		Cell: func(t *testing.T, row, column int, forEver bool) string {
+			return runFault(t, rows[row], faultCalls[column], forEver, push)
+		},
+	}.Run(t)
 }
 
 // keyForms returns the forms in which a private key could show.
@@ -647,11 +512,11 @@ func keyForms(t *testing.T, certificate tls.Certificate) []string {
 func TestErrorsAreOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		texts := make(map[string]bool)
-		for _, row := range faultRows {
+		for _, row := range faultRows() {
 			o := newOrg(t, nil, func(opts *dep.Options) {
-				opts.HTTPClient.Timeout, opts.MaxBody, opts.Retry.Tries = faultTimeout, faultMaxBody, 1
+				opts.HTTPClient.Timeout, opts.MaxBody, opts.Retry.Tries = faultmatrix.Timeout, faultmatrix.MaxBody, 1
 			})
-			fault := row.fault
+			fault := row.Fault
 			fault.Count = -1
 			o.Fail(fault)
 			if _, err := o.client.Account(t.Context()); err != nil {

@@ -1,11 +1,7 @@
 package dep_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -14,14 +10,16 @@ import (
 
 	"github.com/applemdm/applemdm/dep"
 	"github.com/applemdm/applemdm/dep/deptest"
+	"github.com/applemdm/applemdm/internal/leak"
 )
 
 // org is a simulated organisation and a client of it, inside a synctest bubble. It remembers what
-// the client logs and traces, every session that anybody was given, and every change of state.
+// the client logs and traces, and every change of state; all of it is searched for secrets when the
+// test ends.
 type org struct {
 	*deptest.Server
 	client *dep.Client
-	logs   *syncBuffer
+	shown  *leak.Sink
 
 	mu     sync.Mutex
 	traces []dep.Attempt
@@ -31,8 +29,9 @@ type org struct {
 // newOrg starts a simulator, which ends with the test, and a client of it. Either may be nil.
 func newOrg(t *testing.T, server *deptest.Options, change func(*dep.Options)) *org {
 	t.Helper()
-	o := &org{Server: deptest.NewServer(server), logs: new(syncBuffer)}
+	o := &org{Server: deptest.NewServer(server)}
 	t.Cleanup(o.Close)
+	o.shown = leak.Watch(t, o.secrets)
 	o.client = o.newClient(t, depToken(t, o.Token()), change)
 	return o
 }
@@ -43,7 +42,7 @@ func (o *org) newClient(t *testing.T, tokens dep.TokenSource, change func(*dep.O
 	t.Helper()
 	opts := &dep.Options{
 		HTTPClient: o.Client(), BaseURL: o.URL, Trace: o.trace, OnState: o.note,
-		Logger: slog.New(slog.NewTextHandler(o.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger: o.shown.Logger(),
 	}
 	if change != nil {
 		change(opts)
@@ -66,12 +65,14 @@ func depToken(t *testing.T, token deptest.Token) *dep.Token {
 }
 
 func (o *org) trace(a dep.Attempt) {
+	o.shown.Note(a, a.Err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.traces = append(o.traces, a)
 }
 
 func (o *org) note(s dep.State) {
+	o.shown.Note(s, s.Err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.states = append(o.states, s)
@@ -130,66 +131,13 @@ func (o *org) secrets() []string {
 	return secrets
 }
 
-// hides fails the test if a secret is in the log, in a trace or in one of the errors.
+// hides fails the test if a secret is in the log, in a trace, in a state or in one of the errors.
 func (o *org) hides(t *testing.T, secrets []string, errs ...error) {
 	t.Helper()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	texts := map[string]string{"log": o.logs.String()}
-	for i, a := range o.traces {
-		texts[fmt.Sprintf("trace %d", i)] = fmt.Sprintf("%+v %#v %v", a, a, a.Err)
+	o.shown.Search(t, secrets...)
+	for _, err := range errs {
+		leak.Find(t, secrets, err)
 	}
-	for _, s := range o.states {
-		texts["state"] += fmt.Sprintf("%+v %#v", s, s)
-	}
-	for i, err := range errs {
-		texts[fmt.Sprintf("error %d", i)] = everyForm(err)
-	}
-	for where, text := range texts {
-		for _, secret := range secrets {
-			if secret != "" && strings.Contains(text, secret) {
-				t.Errorf("a secret is in the %s: %s", where, text)
-			}
-		}
-	}
-}
-
-// everyForm prints err and every error below it in all the ways that log lines do.
-func everyForm(err error) string {
-	if err == nil {
-		return ""
-	}
-	text := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q\n", err, err, err, err, err)
-	if e, ok := err.(*dep.Error); ok {
-		text += string(e.Body) + fmt.Sprintf("\n%+v\n%#v\n", *e, *e)
-	}
-	if e, ok := err.(*dep.TransportError); ok {
-		text += fmt.Sprintf("%+v\n%#v\n", *e, *e)
-	}
-	if below, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range below.Unwrap() {
-			text += everyForm(e)
-		}
-	}
-	return text + everyForm(errors.Unwrap(err))
-}
-
-// syncBuffer is a bytes.Buffer for many writers.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // within runs f with a deadline.

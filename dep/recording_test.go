@@ -19,6 +19,7 @@ import (
 	"github.com/applemdm/applemdm/dep/deptest"
 	"github.com/applemdm/applemdm/internal/cassette/proof"
 	"github.com/applemdm/applemdm/internal/exchange"
+	"github.com/applemdm/applemdm/internal/faultmatrix"
 )
 
 // recordWorld is what the recorded calls are about: first what is true, then what the recording says.
@@ -272,20 +273,20 @@ func TestRecording(t *testing.T) {
 
 // Whatever goes wrong goes wrong again in the replay.
 func TestRecordingOfFaults(t *testing.T) {
-	for _, row := range faultRows {
-		t.Run(row.name, func(t *testing.T) {
+	for _, row := range faultRows() {
+		t.Run(row.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o, _ := newRecordOrg(t)
 				file := filepath.Join(t.TempDir(), "dep.yaml")
 				base := o.Client()
-				base.Timeout = faultTimeout
+				base.Timeout = faultmatrix.Timeout
 				recorder, err := deptest.Record(file, base)
 				if err != nil {
 					t.Fatal(err)
 				}
 				o.client = o.newClient(t, depToken(t, o.Token()), recordOnce(recorder.Client()))
-				fault := row.fault
-				fault.Count, fault.RetryAfter = -1, row.retryAfter
+				fault := row.Fault
+				fault.Count, fault.RetryAfter = -1, row.RetryAfter
 				o.Fail(fault)
 				_, recorded := o.client.Account(t.Context())
 				if err := recorder.Save(); err != nil {
@@ -303,7 +304,7 @@ func TestRecordingOfFaults(t *testing.T) {
 					t.Errorf("the replay took %v", time.Since(start))
 				}
 				login := faultCalls[0]
-				if end := row.want(login, true); ending(recorded) != end || ending(replayed) != end {
+				if end := login.outcome(row, true); ending(recorded) != end || ending(replayed) != end {
 					t.Fatalf("want %s\nrecorded %v\nreplayed %v", end, recorded, replayed)
 				}
 				want, _ := errors.AsType[*dep.Error](recorded)
@@ -319,6 +320,6 @@ func TestRecordingOfFaults(t *testing.T) {
 // recordOnce is a client that tries everything once.
 func recordOnce(client *http.Client) func(*dep.Options) {
 	return func(opts *dep.Options) {
-		opts.HTTPClient, opts.MaxBody, opts.Retry.Tries = client, faultMaxBody, 1
+		opts.HTTPClient, opts.MaxBody, opts.Retry.Tries = client, faultmatrix.MaxBody, 1
 	}
 }

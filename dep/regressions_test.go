@@ -403,7 +403,7 @@ func TestRegressionNothingSecretIsLogged(t *testing.T) {
 		}
 		o.client.ResetSession()
 		everyEndpoint(t, o, o.client)
-		if log := o.logs.String(); !strings.Contains(log, "path=/session") || !strings.Contains(log, "status=401") {
+		if log := o.shown.Log(); !strings.Contains(log, "path=/session") || !strings.Contains(log, "status=401") {
 			t.Errorf("the log tells too little: %s", log)
 		}
 		o.hides(t, append(o.secrets(), "oauth_nonce", "profile_uuid", "@example.org"), err)

@@ -183,7 +183,7 @@ func TestAStoreThatFails(t *testing.T) {
 				if s := clients[0].State(); s.Kind != dep.StateOK {
 					t.Errorf("state %q", s.Kind)
 				}
-				if log := o.logs.String(); !strings.Contains(log, test.log) || !strings.Contains(log, down.Error()) {
+				if log := o.shown.Log(); !strings.Contains(log, test.log) || !strings.Contains(log, down.Error()) {
 					t.Errorf("the log does not tell: %s", log)
 				}
 
@@ -213,8 +213,8 @@ func TestARotationThatCannotBeStored(t *testing.T) {
 		store.set(func() { store.swapErr = errors.New("the database is down") })
 		o.RotateSessions(1)
 		mustReadAccount(t, clients[0], clients[0], clients[0]) // goes on with the new session all the same
-		if !strings.Contains(o.logs.String(), "a rotated session could not be stored") || o.Logins() != 1 {
-			t.Errorf("%d logins; the log: %s", o.Logins(), o.logs)
+		if !strings.Contains(o.shown.Log(), "a rotated session could not be stored") || o.Logins() != 1 {
+			t.Errorf("%d logins; the log: %s", o.Logins(), o.shown.Log())
 		}
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -84,7 +83,7 @@ func anonymous(unlock *deptest.UnlockServer) *http.Client {
 func newUnlocker(t *testing.T, o *org, client *http.Client, baseURL string) *dep.Unlocker {
 	t.Helper()
 	unlocker, err := dep.NewUnlocker(newPushCertificate(t), &dep.UnlockOptions{
-		HTTPClient: client, BaseURL: baseURL, UserAgent: "demomdm/1.2", Logger: o.logger(), Trace: o.trace,
+		HTTPClient: client, BaseURL: baseURL, UserAgent: "demomdm/1.2", Logger: o.shown.Logger(), Trace: o.trace,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -274,10 +273,6 @@ func TestNewUnlockerChecksItsInput(t *testing.T) {
 	if _, err := dep.NewUnlocker(push, nil); err != nil {
 		t.Errorf("with all defaults: %v", err)
 	}
-}
-
-func (o *org) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(o.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // The code that a device reported is sent as it is; exactly one code must be given.

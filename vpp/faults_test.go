@@ -100,8 +100,8 @@ func (row faultRow) where(only func(*faultCall) bool) faultRow {
 	return row
 }
 
-// want returns what has to come of a cell.
-func (row faultRow) want(call *faultCall, forEver bool) string {
+// outcome returns what has to come of a cell.
+func (call *faultCall) outcome(row faultRow, forEver bool) string {
 	want := row.Want(false, forEver)
 	switch {
 	case row.Name == "claimed by another in between" && call.claims:
@@ -248,7 +248,7 @@ func runFault(t *testing.T, row faultRow, call *faultCall, forEver bool) string 
 	c.begin(row)
 	took, err := faultmatrix.Try(t, faultDeadline, func(ctx context.Context) error { return call.do(ctx, c) })
 	end := ending(err)
-	faultmatrix.Check(t, end, row.want(call, forEver), err)
+	faultmatrix.Check(t, end, call.outcome(row, forEver), err)
 	c.checkRetryAfter(t, row, err, took)
 	faultmatrix.CheckRequests(t, c.srv.Received(), call.path, faultRequests)
 	c.shown.Note(err)
@@ -344,19 +344,14 @@ func (c *faultCell) checkBooks(t *testing.T) {
 // of call. Run it with -v to see it.
 func TestFaults(t *testing.T) {
 	rows := faultRows()
-	m := faultmatrix.Matrix{Service: "vpp"}
-	var plain []faultmatrix.Row
-	for _, row := range rows {
-		plain = append(plain, row.Row)
-	}
-	faultmatrix.EveryKind(t, plain)
-	m.Rows = faultmatrix.Names(plain)
-	for _, call := range faultCalls {
-		m.Columns = append(m.Columns, call.name)
-	}
-	m.Cell = func(t *testing.T, row, column int, forEver bool) string {
-		return runFault(t, rows[row], faultCalls[column], forEver)
-	}
-	m.Applies = func(row, column int) bool { return rows[row].only == nil || rows[row].only(faultCalls[column]) }
-	m.Run(t)
+	faultmatrix.EveryKind(t, rows, func(row faultRow) vpptest.Fault { return row.Fault })
+	faultmatrix.Matrix{
+		Service: "vpp",
+		Rows:    faultmatrix.Names(rows, func(row faultRow) string { return row.Name }),
+		Columns: faultmatrix.Names(faultCalls, func(call *faultCall) string { return call.name }),
+		Cell: func(t *testing.T, row, column int, forEver bool) string {
+			return runFault(t, rows[row], faultCalls[column], forEver)
+		},
+		Applies: func(row, column int) bool { return rows[row].only == nil || rows[row].only(faultCalls[column]) },
+	}.Run(t)
 }

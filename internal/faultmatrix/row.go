@@ -95,21 +95,21 @@ func Line() []Row {
 	}
 }
 
-// Names returns the names of rows.
-func Names(rows []Row) []string {
-	names := make([]string, len(rows))
-	for i, r := range rows {
-		names[i] = r.Name
+// Names returns the names of rows or columns.
+func Names[T any](of []T, name func(T) string) []string {
+	names := make([]string, len(of))
+	for i, item := range of {
+		names[i] = name(item)
 	}
 	return names
 }
 
 // EveryKind fails the test if a kind of fault is in none of the rows.
-func EveryKind(t *testing.T, rows []Row) {
+func EveryKind[T any](t *testing.T, rows []T, fault func(T) sim.Fault) {
 	t.Helper()
 	in := make(map[sim.Kind]bool)
-	for _, r := range rows {
-		in[r.Fault.Kind] = true
+	for _, row := range rows {
+		in[fault(row).Kind] = true
 	}
 	for kind := sim.Answer; kind <= sim.Unknown; kind++ {
 		if !in[kind] {
