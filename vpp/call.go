@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -44,6 +43,9 @@ type answer interface{ common() envelope }
 // location.
 func (c *Client) call(ctx context.Context, r request, v answer) error {
 	if r.writes {
+		if err := c.learnLocation(ctx); err != nil {
+			return err
+		}
 		if err := c.mayWrite(r.op); err != nil {
 			return err
 		}
@@ -92,10 +94,20 @@ func (c *Client) exchange(ctx context.Context, r request, v answer) error {
 	}
 	if err := c.location.note(v.common(), sent.token, sent.era); err != nil {
 		c.token.Drop(sent.token) // until the right one is back where tokens come from
-		return fmt.Errorf("%s: %w", r.op, err)
+		return &strayedError{r.op, err}
 	}
 	return nil
 }
+
+// strayedError says that the call was taken, by a location that it was not meant for.
+type strayedError struct {
+	op  string
+	err error
+}
+
+func (e *strayedError) Error() string { return e.op + ": " + e.err.Error() }
+
+func (e *strayedError) Unwrap() error { return e.err }
 
 // decodeAnswer decodes the body of a success into v and gives its memory back.
 func decodeAnswer(op string, resp *rest.Response, v any) error {

@@ -58,7 +58,8 @@ type Options struct {
 
 	// MDM is who you are: all three fields, or none. The ID must be your own and stay the same, a
 	// UUID that you make once for each token, say. It is what [Client.Claim] claims the location
-	// for, and what every answer is compared with. Without it, nobody's claim is noticed.
+	// for, and what every answer is compared with; a Client that has had no answer yet reads the
+	// client configuration before it first writes. Without it, nobody's claim is noticed.
 	MDM MDMInfo
 
 	// UID, if set, is the location that the token must be of: see [Client.UID]. Without it, the

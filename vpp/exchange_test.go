@@ -22,7 +22,10 @@ import (
 // wireMDM is who the clients of these tests are.
 var wireMDM = vpp.MDMInfo{ID: "mdm-1", Name: "Demo MDM", Metadata: "mdm.example.test"}
 
-const configPath = "/mdm/v2/service/config"
+const (
+	configPath       = "/mdm/v2/service/config"
+	clientConfigPath = "/mdm/v2/client/config"
+)
 
 // wireHeader is what a request carries.
 func wireHeader(r *http.Request) http.Header {
@@ -36,13 +39,14 @@ func wireHeader(r *http.Request) http.Header {
 	return h
 }
 
-// replayServer returns a server of one exchange. The service configuration, where it is not part of
-// that, is answered on the side.
+// replayServer returns a server of one exchange. The service configuration, and the client
+// configuration that precedes the first write, are answered on the side where they are not part of that.
 func replayServer(t *testing.T, e exchange.Exchange) *exchange.Server {
 	server := exchange.NewServer(t, e)
 	server.Headers = func(r *http.Request, _ http.Header) http.Header { return wireHeader(r) }
 	server.Aside = func(w http.ResponseWriter, r *http.Request) bool {
-		if r.URL.Path != configPath || server.BeginsWith(configPath) {
+		first := r.Method == http.MethodGet && (r.URL.Path == configPath || r.URL.Path == clientConfigPath)
+		if !first || server.BeginsWith(r.URL.Path) {
 			return false
 		}
 		_, _ = io.WriteString(w, "{}")

@@ -167,7 +167,10 @@ func mayBeQueued(op string, err error) bool {
 	if e, ok := errors.AsType[*Error](err); ok && e.Op != op {
 		return false // it was about the token or the service configuration
 	}
-	return errors.Is(err, ErrServer) || errors.Is(err, ErrUnexpectedAnswer) || errors.Is(err, ErrOtherLocation)
+	if e, ok := errors.AsType[*strayedError](err); ok {
+		return e.op == op
+	}
+	return errors.Is(err, ErrServer) || errors.Is(err, ErrUnexpectedAnswer)
 }
 
 // accept notes that Apple has queued a part, or has carried it out where that is not done later.

@@ -1,6 +1,7 @@
 package vpp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -64,6 +65,7 @@ func (c *Client) UID() string {
 type location struct {
 	mu      sync.Mutex
 	uid     string
+	heard   bool // there was an answer: uid and claimed are known
 	claimed MDMInfo
 	era     int    // counts the claims of this client: older answers know nothing of them
 	token   *Token // used last
@@ -99,6 +101,7 @@ func (l *location) note(said envelope, token *Token, era int) error {
 		}
 		l.uid, l.strayed = said.UID, nil
 	}
+	l.heard = true
 	if said.MDMInfo.ID != "" && era == l.era {
 		l.claimed = said.MDMInfo
 	}
@@ -113,8 +116,21 @@ func (l *location) note(said envelope, token *Token, era int) error {
 func (l *location) claimedNow(by MDMInfo) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.claimed = by
+	l.claimed, l.heard = by, true
 	l.era++
+}
+
+// learnLocation reads the client configuration before the first write, unless some answer has told
+// already which location it is and who has claimed it, or it does not matter.
+func (c *Client) learnLocation(ctx context.Context) error {
+	c.location.mu.Lock()
+	known := c.location.heard || c.opts.MDM.IsZero() && c.opts.UID == ""
+	c.location.mu.Unlock()
+	if known {
+		return nil
+	}
+	_, err := c.ClientConfig(ctx)
+	return err
 }
 
 // forbidsWriting returns why nothing may be written to the location, or nil.

@@ -226,3 +226,40 @@ func TestAClaimKeepsToTheLimits(t *testing.T) {
 		}
 	})
 }
+
+// What no answer has told yet is asked for before anything is written.
+func TestTheFirstWriteLooksAtTheLocation(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*vpp.Options)
+		bring  func(s *site)
+		is     error
+		reads  int // of the client configuration
+	}{
+		"mine":                {nil, func(s *site) {}, nil, 1},
+		"of another":          {nil, func(s *site) { s.ClaimByOther("mdm-9", "Other MDM", "x") }, vpp.ErrClaimedByOther, 1},
+		"the expected one":    {func(o *vpp.Options) { o.UID = "2049000000000001" }, func(s *site) {}, nil, 1},
+		"another location":    {func(o *vpp.Options) { o.UID, o.MDM = "999", vpp.MDMInfo{} }, func(s *site) {}, vpp.ErrOtherLocation, 1},
+		"nothing to look for": {func(o *vpp.Options) { o.MDM = vpp.MDMInfo{} }, func(s *site) { s.ClaimByOther("mdm-9", "Other MDM", "x") }, nil, 0},
+		"no token":            {nil, func(s *site) { s.RevokeTokens() }, vpp.ErrTokenRevoked, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil, tc.change)
+				s.stock(1)
+				tc.bring(s)
+				for range 2 {
+					op, err := s.client.Associate(t.Context(), keys(1), vpp.Devices("DEMO00000001"))
+					if !errors.Is(err, tc.is) || (op == nil) != (tc.is != nil) {
+						t.Errorf("%v, %v", op, err)
+					}
+				}
+				if tc.is != nil && len(s.Events()) != 0 {
+					t.Error("something was queued")
+				}
+				if n := s.srv.Count("GET", clientConfigPath); n != tc.reads {
+					t.Errorf("%d reads, want %d", n, tc.reads)
+				}
+			})
+		})
+	}
+}
