@@ -13,8 +13,8 @@ import (
 // [Receiver] takes them in. Notifications are a hurry-up and no record: they come late, twice, out
 // of order, or never.
 //
-// Encoding one with package json gives what [ParseNotification] reads, so it can be handed on to
-// another process.
+// It can be handed on to another process as JSON: encoding one gives what Apple posted, and decoding
+// it is the same as [ParseNotification].
 //
 // https://developer.apple.com/documentation/devicemanagement/subscribing-to-notifications
 type Notification struct {
@@ -31,6 +31,21 @@ type Notification struct {
 
 	Raw     jsontext.Value `json:"notification,omitzero"` // all of what it tells, as it came
 	Unknown Unknown        `json:",embed"`
+}
+
+// MarshalJSON writes what [ParseNotification] reads, also for encoding/json.
+func (n Notification) MarshalJSON() ([]byte, error) {
+	type plain Notification
+	return json.Marshal(plain(n))
+}
+
+// UnmarshalJSON is [ParseNotification].
+func (n *Notification) UnmarshalJSON(data []byte) error {
+	parsed, err := ParseNotification(data)
+	if err == nil {
+		*n = *parsed
+	}
+	return err
 }
 
 // EventNotice tells what became of an event, or of a part of it: Apple names at most 100 assignments

@@ -1,6 +1,7 @@
 package vpp_test
 
 import (
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -199,5 +200,26 @@ func TestParseNotificationRefuses(t *testing.T) {
 		if e, ok := errors.AsType[*vpp.InputError](err); !ok || e.Field != field || n != nil {
 			t.Errorf("%.40q: %v, %v", body, n, err)
 		}
+	}
+}
+
+// What encoding/json makes of a notification, in both directions, is what Apple posted.
+func TestNotificationsAreHandedOnAsJSON(t *testing.T) {
+	const posted = `{"notificationId":"n-1","notificationType":"ASSET_MANAGEMENT","uId":"2049","notification":` +
+		`{"eventId":"e-1","type":"ASSOCIATE","result":"SUCCESS","new":[1]},"more":{"a":1}}`
+	var n vpp.Notification
+	if err := stdjson.Unmarshal([]byte(posted), &n); err != nil {
+		t.Fatal(err)
+	}
+	if n.Event == nil || n.Event.EventID != "e-1" || n.Event.Result != vpp.ResultSuccess {
+		t.Errorf("%+v", n.Event)
+	}
+	for what, v := range map[string]any{"value": n, "pointer": &n} {
+		if text, err := stdjson.Marshal(v); err != nil || string(text) != posted {
+			t.Errorf("%s: %s, %v", what, text, err)
+		}
+	}
+	if err := stdjson.Unmarshal([]byte(`{"notificationId":"n-1"}`), &n); err == nil || n.ID != "n-1" || n.UID != "2049" {
+		t.Errorf("%+v, %v", n, err)
 	}
 }
