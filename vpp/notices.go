@@ -37,8 +37,9 @@ func (s *notices) take(n *EventNotice) *Operation {
 	if op := s.waiting[n.EventID].Value(); op != nil {
 		return op
 	}
-	if s.underWay > 0 && len(s.early) < maxEarly {
-		s.early = append(s.early, n)
+	if s.underWay > 0 {
+		drop := max(len(s.early)+1-maxEarly, 0) // the oldest: the newest may be about what is under way
+		s.early = append(s.early[drop:], n)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package vpp_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,5 +161,45 @@ func TestStrangeNotices(t *testing.T) {
 			t.Error(told(r))
 		}
 		s.noViolations(t)
+	})
+}
+
+// Notifications of others do not crowd out those of a request whose answer has not come.
+func TestAnEarlyNotificationAmongManyOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *vpp.Options) { o.PollAfter = time.Hour })
+		s.stock(2)
+		s.receive(t)
+		fault := vpptest.Fault{Kind: vpptest.Late, Path: associatePath, Delay: 20 * time.Second}
+		s.srv.Fail(fault)
+		var wg sync.WaitGroup
+		wg.Go(func() { s.associate(t, 1, 1) })
+		synctest.Wait()
+		for i := range 500 {
+			s.client.Notice(&vpp.Notification{Event: &vpp.EventNotice{EventID: fmt.Sprint("of another ", i)}})
+		}
+		s.srv.Fail(fault)
+		op := s.associate(t, 2, 1)
+		if r := wait(t, op, nil); !r.Done() || s.polls() != 0 {
+			t.Errorf("%s%d polls", told(r), s.polls())
+		}
+		wg.Wait()
+	})
+}
+
+// Notifications may be made by hand, without a reason.
+func TestANoticeOfAFailureWithoutAReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(1)
+		op := s.associate(t, 1, 1)
+		s.client.Notice(&vpp.Notification{Event: &vpp.EventNotice{
+			EventID: op.Record().Requests[0].EventID, Type: vpp.EventAssociate, Result: vpp.ResultFailure,
+			Assignments: []vpp.Assignment{{AdamID: "1000000001", SerialNumber: "DEMO00000001"}},
+		}})
+		r := wait(t, op, nil)
+		if want := "1000000001 (STDQ) for DEMO00000001: failed associate: no reason was given\n"; told(r) != want {
+			t.Error(told(r))
+		}
 	})
 }

@@ -1,6 +1,9 @@
 package vpp
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // fail notes what an event that has failed tells. It counts only when it adds up: a failure that
 // names two assets and two devices may be about four tasks, or about two.
@@ -93,7 +96,7 @@ func (op *Operation) noticePart(p *part, n *EventNotice, now time.Time) {
 		case n.Result == ResultSuccess && op.order.kind != EventRevoke: // which tells of one asset
 			c.settle(StatusDone, nil)
 		case n.Result == ResultFailure:
-			op.settleFailed(p, c, n.Err)
+			op.settleFailed(p, c, cmp.Or(n.Err, &Error{Op: n.Type.op(), Err: errNoReason}))
 		}
 	}
 	op.conclude(p)
