@@ -45,10 +45,9 @@ type watch struct {
 	unknown  error    // why the event itself cannot tell
 }
 
-// follow begins to follow a part that was just sent.
+// follow begins to follow a part, from when it was sent.
 func (op *Operation) follow(p *part) {
-	now := time.Now()
-	p.phase, p.until = asking, now.Add(patience)
+	p.phase, p.until = asking, p.sentAt.Add(patience)
 	wait := op.client.opts.PollAfter
 	if wait == 0 {
 		wait = firstPoll
@@ -56,16 +55,19 @@ func (op *Operation) follow(p *part) {
 			wait = notifyPatience
 		}
 	}
-	p.due = now.Add(wait)
+	p.due = p.sentAt.Add(wait)
 	if p.eventID == "" {
-		p.phase, p.due, p.unknown = reading, now.Add(firstPoll), p.err
+		p.phase, p.due, p.unknown = reading, p.sentAt.Add(firstPoll), p.err
 	}
 }
 
-// resume takes up again what was given up.
-func (op *Operation) resume(now time.Time) {
+// resume takes up again what was given up, unless the round of waiting has ended meanwhile.
+func (op *Operation) resume(now time.Time, round int) bool {
 	op.mu.Lock()
 	defer op.mu.Unlock()
+	if round != op.rounds {
+		return false
+	}
 	for _, p := range op.parts {
 		if !p.gaveUp {
 			continue
@@ -76,6 +78,7 @@ func (op *Operation) resume(now time.Time) {
 			p.phase, p.due = reading, now
 		}
 	}
+	return true
 }
 
 // dueParts are parts of which it is time to learn more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -290,6 +291,63 @@ func TestNothingIsSentAgainToALocationOfAnother(t *testing.T) {
 		}
 		if n := s.srv.Count("POST", associatePath); n != 1 {
 			t.Errorf("sent %d times", n)
+		}
+		s.noViolations(t)
+	})
+}
+
+// All who wait get what the one who asks has found, also when it has given up.
+func TestThoseWhoWaitTogetherGiveUpTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(1)
+		s.NextEvents(vpptest.Stall, vpptest.Stall)
+		op := s.associate(t, 1, 1)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if r, err := op.Wait(t.Context()); err != nil || len(r.Pending()) != 1 {
+					t.Errorf("%v, %v", r, err)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took > 21*time.Minute {
+			t.Errorf("after %v", took)
+		}
+		s.noViolations(t)
+	})
+}
+
+// The list shows a seat that Apple says is not there, whenever it is to be taken back.
+func TestWaitEndsWhereAppleContradictsItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const path = "/mdm/v2/subscriptions/disassociate"
+		s := newSite(t, nil, nil)
+		ids, people := s.subscriptions(t.Context(), 1), s.people(1)
+		op, err := s.client.AssociateSubscriptions(t.Context(), ids, people, true)
+		wait(t, op, err)
+		s.NextEvents(vpptest.Stall)
+		op, err = s.client.DisassociateSubscriptions(t.Context(), ids, people, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fault := vpptest.ErrorFault(9815)
+		fault.Path, fault.Count = path, 1000
+		s.srv.Fail(fault)
+		r := wait(t, op, nil)
+		if o := r.Outcomes[0]; o.Status != vpp.StatusUncertain || !errors.Is(o.Err, vpp.ErrNoSubscription) {
+			t.Error(told(r))
+		}
+		if n := s.srv.Count("POST", path); n != 2 {
+			t.Errorf("sent %d times", n)
+		}
+		s.srv.ResetFaults()
+		again, err := s.client.DisassociateSubscriptions(t.Context(), ids, people, false)
+		wait(t, again, err)
+		if r := wait(t, op, nil); !r.Done() {
+			t.Error(told(r))
 		}
 		s.noViolations(t)
 	})

@@ -22,9 +22,10 @@ type Operation struct {
 	running chan struct{} // holds a value while nobody waits
 	wake    chan struct{}
 
-	mu    sync.Mutex
-	cells []cell // by product, then by target
-	parts []*part
+	mu     sync.Mutex
+	cells  []cell // by product, then by target
+	parts  []*part
+	rounds int // of waiting that came to an end
 }
 
 // cell is what has become of one product for one target.
@@ -143,9 +144,11 @@ func (op *Operation) Progress() Progress {
 // in the result, and Wait may be called again to go on.
 //
 // An error means that Apple could not be asked or ctx ended. It costs nothing that is known already:
-// [Operation.Result] has it, and Wait may be called again. Of several who wait, one asks.
+// [Operation.Result] has it, and Wait may be called again. Of several who wait, one asks, and all
+// return when that one is through.
 func (op *Operation) Wait(ctx context.Context) (*Result, error) {
-	if op.settled() {
+	settled, round := op.settled()
+	if settled {
 		return op.Result(), nil
 	}
 	select {
@@ -154,12 +157,15 @@ func (op *Operation) Wait(ctx context.Context) (*Result, error) {
 	case <-ctx.Done():
 		return nil, poll.Cause(ctx)
 	}
-	op.resume(time.Now())
+	if !op.resume(time.Now(), round) {
+		return op.Result(), nil
+	}
 	for {
 		due, wait, open := op.next(time.Now())
 		var err error
 		switch {
 		case !open:
+			op.endRound()
 			return op.Result(), nil
 		case len(due.events) > 0:
 			err = parallel(ctx, due.events, op.askEvent)
@@ -174,16 +180,22 @@ func (op *Operation) Wait(ctx context.Context) (*Result, error) {
 	}
 }
 
-// settled reports whether everything is known.
-func (op *Operation) settled() bool {
+// settled reports whether everything is known, and which round of waiting comes next.
+func (op *Operation) settled() (bool, int) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	for i := range op.cells {
 		if op.cells[i].open() {
-			return false
+			return false, op.rounds
 		}
 	}
-	return true
+	return true, op.rounds
+}
+
+func (op *Operation) endRound() {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	op.rounds++
 }
 
 // eachCell calls do for the cells of a part.

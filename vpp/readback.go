@@ -67,10 +67,11 @@ func (op *Operation) takeRead(p *part, is map[int]bool) map[int][]int {
 	return missing
 }
 
-// sendAgain sends what is missing of a part, unless Apple has taken it twice already, or it is too
+// sendAgain sends what is missing of a part, unless Apple has answered it twice already, or it is too
 // long ago: then the part is given up. After an error, it can be tried again.
 func (op *Operation) sendAgain(ctx context.Context, p *part, missing map[int][]int) error {
-	if p.resent && p.eventID != "" || time.Since(p.sentAt) > resendWithin {
+	answered := p.eventID != "" || op.order.doneBefore(p.err)
+	if p.resent && answered || time.Since(p.sentAt) > resendWithin {
 		op.putOff(p)
 		return nil
 	}

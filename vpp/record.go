@@ -194,10 +194,8 @@ func (op *Operation) restore(r RequestRecord) error {
 	op.settleAll(p, p.status, p.err)
 	if p.status == StatusPending || p.status == StatusUncertain {
 		op.follow(p)
-		p.asked, p.until = r.AskedAt, p.sentAt.Add(patience)
-		if p.due.Before(p.asked.Add(leastPoll)) {
-			p.due = p.asked.Add(leastPoll)
-		}
+		p.asked = r.AskedAt
+		p.due = later(p.due, later(time.Now().Add(firstPoll), p.asked.Add(leastPoll)))
 	}
 	return nil
 }

@@ -204,3 +204,25 @@ func TestResumeOperationChecksTheRecord(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// The time for which a notification is waited for begins when the request was sent.
+func TestAnOldOperationIsAskedForAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		s.stock(1)
+		s.receive(t)
+		record := s.associate(t, 1, 1).Record()
+		for _, tc := range []struct{ since, most time.Duration }{
+			{time.Minute, 4 * time.Minute}, {time.Hour, 5 * time.Second},
+		} {
+			later(tc.since)
+			op, err := s.client.ResumeOperation(record)
+			start := time.Now()
+			wait(t, op, err)
+			if took := time.Since(start); took < tc.most || took > tc.most+time.Second {
+				t.Errorf("after %v, want %v", took, tc.most)
+			}
+		}
+		s.noViolations(t)
+	})
+}

@@ -289,14 +289,41 @@ func TestWhatCannotBeSentAnyMoreIsAnOutcome(t *testing.T) {
 
 func TestAnAnswerOfAnotherLocationStopsTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, nil, func(o *vpp.Options) { o.UID = "999" })
+		s := newSite(t, nil, nil)
 		s.stock(1)
+		if err := s.ask(t); err != nil {
+			t.Fatal(err)
+		}
+		other := s.srv.AddLocation(vpptest.LocationOptions{})
+		other.Buy(vpptest.Asset{AdamID: "1000000001", Total: 1})
+		s.RevokeTokens()
+		s.store(other.Token())
 		op := s.associate(t, 1, 1)
 		if o := op.Result().Outcomes[0]; o.Status != vpp.StatusUncertain || !errors.Is(o.Err, vpp.ErrOtherLocation) {
 			t.Errorf("%v %v", o, o.Err)
 		}
 		if _, err := s.client.Associate(t.Context(), keys(1), vpp.Devices("X")); !errors.Is(err, vpp.ErrOtherLocation) {
 			t.Error(err)
+		}
+	})
+}
+
+// An event that does not say whom it could not create does not make an account of somebody who is
+// there without one.
+func TestUsersWhoExistOtherThanAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, &vpptest.Options{FailureDetail: vpptest.DetailNone}, nil)
+		s.CreateUserByOther("u-1", "", "")
+		s.CreateUserByOther("u-2", "other@example.test", "")
+		op, err := s.client.CreateUsers(t.Context(), []vpp.UserRequest{
+			{ClientUserID: "u-1", ManagedAppleAccount: "a@example.test"},
+			{ClientUserID: "u-2", Email: "b@example.test"},
+			{ClientUserID: "u-3", Email: "C@example.test", ManagedAppleAccount: "c@example.test"},
+		})
+		r := wait(t, op, err)
+		want := "u-1: failed create users: error 9716: the user exists\nu-2: failed create users: error 9716: the user exists\nu-3: done\n"
+		if told(r) != want {
+			t.Error(told(r))
 		}
 	})
 }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
 // Verify reads back what the operation was to bring about, and returns its outcomes as they are then:
 // [StatusDone] for what was open and is as it was asked for, [StatusUnverified] for what Apple said
-// is done and is not. It costs requests as [Client.Verify] does. Of users that were updated, only the
-// e-mail address can be read back, and whether they have an Apple Account.
+// is done and is not. It costs requests as [Client.Verify] does. Of users that were created or updated,
+// only the e-mail address can be read back, and whether they have an Apple Account.
 func (op *Operation) Verify(ctx context.Context) (*Result, error) {
 	r := op.Result()
 	var cells []int
@@ -105,7 +106,8 @@ func (op *Operation) revokedAsWanted(ctx context.Context, cells []int) (map[int]
 	return is, nil
 }
 
-// usersAsWanted: they are active, or are not any more.
+// usersAsWanted: they are active and as they were asked for, as far as that shows, or are not active any
+// more.
 func (op *Operation) usersAsWanted(ctx context.Context, cells []int) (map[int]bool, error) {
 	active, err := op.client.activeOf(ctx, op.holdersOf(cells))
 	if err != nil {
@@ -118,11 +120,9 @@ func (op *Operation) usersAsWanted(ctx context.Context, cells []int) (map[int]bo
 		switch op.order.kind {
 		case EventRetire:
 			is[i] = !there
-		case EventCreate:
-			is[i] = there
 		default:
 			asked := op.order.users[i]
-			is[i] = there && (asked.Email == "" || asked.Email == user.Email) &&
+			is[i] = there && (asked.Email == "" || strings.EqualFold(asked.Email, user.Email)) &&
 				(asked.ManagedAppleAccount == "" || user.Status == UserAssociated)
 		}
 	}
