@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/applemdm/applemdm/internal/field"
+	"github.com/applemdm/applemdm/internal/lenient"
 )
 
 // InputError says which argument, option or member breaks which rule. It comes before anything was
@@ -236,17 +238,27 @@ func ruleByStatus(status int) ruling {
 
 // refusalBody is the body of a refusal, and the debug data of some GOAWAY frames.
 type refusalBody struct {
-	Reason    Reason `json:"reason"`
-	Timestamp int64  `json:"timestamp"` // milliseconds; with 410 only
+	Reason    Reason         `json:"reason"`
+	Timestamp jsontext.Value `json:"timestamp"` // milliseconds; with 410 only
 }
 
 // parseRefusal reads a refusal. What is no JSON, such as the page of a proxy, has no reason.
 func parseRefusal(body []byte) refusalBody {
 	var r refusalBody
-	if json.Unmarshal(body, &r) != nil {
+	if lenient.Decode(body, &r) != nil {
 		return refusalBody{}
 	}
 	return r
+}
+
+// since reads the timestamp, in whatever way the number is written: an odd one must not cost the reason.
+func (r refusalBody) since() time.Time {
+	const last = 1 << 53 // a float64 has them all
+	ms, err := strconv.ParseFloat(strings.Trim(string(r.Timestamp), `"`), 64)
+	if err != nil || !(ms > 0 && ms < last) {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms)).UTC()
 }
 
 // maxErrorBody bounds what an Error keeps of an answer.
@@ -256,12 +268,8 @@ const maxErrorBody = 1 << 10
 func refusal(status int, id string, body []byte) *Error {
 	r := parseRefusal(body)
 	ruled := rule(status, r.Reason)
-	e := &Error{
-		StatusCode: status, Reason: r.Reason, Disposition: ruled.disposition, ID: id,
+	return &Error{
+		StatusCode: status, Reason: r.Reason, Disposition: ruled.disposition, ID: id, Since: r.since(),
 		Body: append([]byte(nil), body[:min(len(body), maxErrorBody)]...), Err: ruled.err,
 	}
-	if r.Timestamp > 0 {
-		e.Since = time.UnixMilli(r.Timestamp).UTC()
-	}
-	return e
 }

@@ -174,6 +174,33 @@ func TestSince(t *testing.T) {
 	})
 }
 
+// An answer that is written oddly keeps its reason, and its time where there is one.
+func TestOddRefusals(t *testing.T) {
+	at := time.UnixMilli(1795410367089)
+	for body, want := range map[string]time.Time{
+		`{"reason":"Unregistered","timestamp":"1795410367089"}`:                       at,
+		`{"reason":"Unregistered","timestamp":1.795410367089E12}`:                     at,
+		`{"reason":"X","timestamp":1795410367089,"reason":"Unregistered"}`:            at,
+		`{"timestamp":1795410367089,"reason":"Unregistered","text":"` + "\xff" + `"}`: at,
+		`{"reason":"Unregistered","timestamp":"2026-11-23T05:06:07Z"}`:                {},
+		`{"reason":"Unregistered","timestamp":1e300}`:                                 {},
+		`{"reason":"Unregistered","timestamp":"NaN"}`:                                 {},
+		`{"reason":"Unregistered","timestamp":-5}`:                                    {},
+		`{"reason":"Unregistered","timestamp":null}`:                                  {},
+		`{"reason":"Unregistered"}`:                                                   {},
+	} {
+		bubble(t, body, func(t *testing.T) {
+			srv := anyToken(t)
+			srv.Fail(apnstest.Fault{Kind: apnstest.Answer, Status: 410, Body: body})
+			_, err := newClient(t, srv, nil).Push(t.Context(), pushTo(1))
+			e, ok := errors.AsType[*apns.Error](err)
+			if !ok || e.Reason != apns.ReasonUnregistered || !e.Since.Equal(want) {
+				t.Errorf("%v, since %v, want %v", err, e.Since, want)
+			}
+		})
+	}
+}
+
 func TestDispositionOfErrorsFromElsewhere(t *testing.T) {
 	for _, c := range []struct {
 		err  error

@@ -113,7 +113,7 @@ var faultRows = []faultRow{
 	{"429 TooManyRequests", apnstest.Fault{Kind: apnstest.Answer, Status: 429, Reason: "TooManyRequests"}, tooMany, tooMany},
 	{"redirect", apnstest.Fault{Kind: apnstest.Answer, Status: 302, Header: []apnstest.Field{{Name: "location", Value: "https://other.example/"}}}, fixIt, fixIt},
 	{"truncated JSON", apnstest.Fault{Kind: apnstest.Answer, Status: 400, Body: `{"reason":"BadDe`}, fixIt, fixIt},
-	{"duplicate members", apnstest.Fault{Kind: apnstest.Answer, Status: 503, Body: `{"reason":"Shutdown","reason":"Shutdown"}`}, service, service},
+	{"duplicate members", apnstest.Fault{Kind: apnstest.Answer, Status: 503, Body: `{"reason":"Shutdown","reason":"Shutdown"}`}, works, shutting},
 	{"unknown members", apnstest.Fault{Kind: apnstest.Answer, Status: 503, Body: `{"reason":"ServiceUnavailable","more":{}}`}, service, service},
 	{"oversized body", apnstest.Fault{Kind: apnstest.Answer, Status: 400, Body: strings.Repeat("x", 40_000)}, tooLarge, tooLarge},
 	{"compressed refusal", apnstest.Fault{Kind: apnstest.Answer, Status: 500, Body: "\x1f\x8b\x08\x00", Header: []apnstest.Field{{Name: "content-encoding", Value: "gzip"}}}, service, service},
