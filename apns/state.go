@@ -11,7 +11,8 @@ import (
 // StateKind is the condition of a push certificate and of the way to APNs.
 type StateKind string
 
-// The conditions. In all but the first four, no push gets through until somebody has acted.
+// The conditions. In the first four, pushes get through. The others last until somebody has acted, but for
+// StateUnreachable, which may pass by itself.
 const (
 	StateUnknown       StateKind = ""                     // nothing was pushed yet
 	StateOK            StateKind = "ok"                   // APNs answers
