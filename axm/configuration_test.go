@@ -60,7 +60,7 @@ func TestConfigurationLifecycle(t *testing.T) {
 		if _, err = s.client.CreateConfiguration(ctx, axm.NewConfiguration{Name: "a", ConfigurationProfile: refused}); !errors.Is(err, axm.ErrInvalidRequest) {
 			t.Error(err)
 		}
-		if shown := fmt.Sprintf("%v%+v%#v", err, err, s.traces) + s.logs.String(); strings.Contains(shown, "hunter2") || strings.Contains(shown, "com.apple") {
+		if shown := fmt.Sprintf("%v%+v%#v", err, err, s.traces) + s.shown.Log(); strings.Contains(shown, "hunter2") || strings.Contains(shown, "com.apple") {
 			t.Errorf("a profile shows in %s", shown)
 		}
 	})

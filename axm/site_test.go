@@ -1,11 +1,7 @@
 package axm_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -13,17 +9,19 @@ import (
 
 	"github.com/applemdm/applemdm/axm"
 	"github.com/applemdm/applemdm/axm/axmtest"
+	"github.com/applemdm/applemdm/internal/leak"
 )
 
 // site is a simulated organisation and a client of it. It remembers what the client logs and traces,
-// and every change of state. The key is read from here, so that tests can put another one in place.
+// and every change of state; all of it is searched for secrets when the test ends. The key is read
+// from here, so that tests can put another one in place.
 type site struct {
 	*axmtest.Org
 	srv    *axmtest.Server
 	client *axm.Client
+	shown  *leak.Sink
 
 	mu     sync.Mutex
-	logs   bytes.Buffer
 	traces []axm.Attempt
 	states []axm.State
 	key    *axm.Key
@@ -41,6 +39,7 @@ func newSiteOf(t testing.TB, kind axmtest.OrgKind, simulator *axmtest.Options, c
 	s := &site{srv: axmtest.NewServer(simulator)}
 	t.Cleanup(s.srv.Close)
 	s.Org = s.srv.AddOrg(axmtest.OrgOptions{Kind: kind})
+	s.shown = leak.Watch(t, s.secrets)
 	s.store(t, s.Account().Key())
 	s.client = s.newClient(t, change)
 	return s
@@ -51,13 +50,15 @@ func (s *site) newClient(t testing.TB, change func(*axm.Options)) *axm.Client {
 	t.Helper()
 	opts := &axm.Options{
 		HTTPClient: s.srv.Client(), BaseURL: s.srv.URL, TokenURL: s.srv.URL + tokenPath,
-		Logger: slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger: s.shown.Logger(),
 		Trace: func(a axm.Attempt) {
+			s.shown.Note(a, a.Err)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.traces = append(s.traces, a)
 		},
 		OnState: func(state axm.State) {
+			s.shown.Note(state, state.Err)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.states = append(s.states, state)
@@ -75,13 +76,6 @@ func (s *site) newClient(t testing.TB, change func(*axm.Options)) *axm.Client {
 		t.Fatal(err)
 	}
 	return c
-}
-
-// Write is where the client logs to.
-func (s *site) Write(line []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.logs.Write(line)
 }
 
 func (s *site) read(context.Context) (*axm.Key, error) {
@@ -141,24 +135,13 @@ func (s *site) clean(t testing.TB, errs ...error) {
 	s.hides(t, errs...)
 }
 
+// hides fails the test if a secret is in what was shown so far, in the client or in one of errs.
 func (s *site) hides(t testing.TB, errs ...error) {
 	t.Helper()
-	s.mu.Lock()
-	shown := s.logs.String() + fmt.Sprintf("%+v%#v%+v%#v", s.traces, s.states, s.client, s.client)
-	s.mu.Unlock()
+	s.shown.Search(t)
+	leak.Find(t, s.secrets(), s.client)
 	for _, err := range errs {
-		shown += fmt.Sprintf("%v|%+v|%#v", err, err, err)
-		if e, ok := errors.AsType[*axm.AuthError](err); ok {
-			shown += fmt.Sprintf("%+v%#v%s", *e, *e, e.Body)
-		}
-		if e, ok := errors.AsType[*axm.Error](err); ok {
-			shown += fmt.Sprintf("%+v%#v%s", *e, *e, e.Body)
-		}
-	}
-	for _, secret := range s.secrets() {
-		if strings.Contains(shown, secret) {
-			t.Errorf("%.12s… shows in %.2000s", secret, shown)
-		}
+		leak.Find(t, s.secrets(), err)
 	}
 }
 
