@@ -39,7 +39,7 @@ type watch struct {
 
 // follow begins to follow a part that was sent. The caller holds mu.
 func (op *Operation) follow(p *part) {
-	p.phase, p.due = asking, p.sentAt.Add(firstPoll)
+	p.phase, p.due = asking, p.sentAt.Add(op.client.opts.PollAfter)
 	if p.activityID == "" {
 		p.read(p.sentAt.Add(firstRead), p.sentAt.Add(readPatience), p.err)
 	}

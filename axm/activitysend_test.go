@@ -301,6 +301,7 @@ func TestActivityOptions(t *testing.T) {
 	key := mustKey(t, businessID)
 	for want, opts := range map[string]*axm.Options{
 		"Options.ActivitySize: must not be negative": {ActivitySize: -1},
+		"Options.PollAfter: must not be negative":    {PollAfter: -1},
 		"Options.LogHosts[1]: must be a host":        {LogHosts: []string{"a.test:8443", "https://b.test"}},
 		"Options.LogHosts[0]: must be a host":        {LogHosts: []string{"a.test/logs"}},
 		"Options.LogHosts[0]: must be":               {LogHosts: []string{""}},

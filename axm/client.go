@@ -83,6 +83,10 @@ type Options struct {
 	// more begin several.
 	ActivitySize int
 
+	// PollAfter is how long an [Operation] leaves an activity alone before it asks what has become of
+	// it: 5 seconds by default.
+	PollAfter time.Duration
+
 	// LogHosts are further hosts, as in "logs.example.com:8443", from which logs of activities may be
 	// read; [DefaultLogHost] always is one. The access token is not sent there.
 	LogHosts []string
@@ -128,6 +132,7 @@ func (o *Options) withDefaults() (Options, error) {
 	opts.UserAgent = cmp.Or(opts.UserAgent, DefaultUserAgent)
 	opts.MaxInFlight = cmp.Or(opts.MaxInFlight, DefaultMaxInFlight)
 	opts.ActivitySize = cmp.Or(opts.ActivitySize, DefaultActivitySize)
+	opts.PollAfter = cmp.Or(opts.PollAfter, firstPoll)
 	opts.LogHosts = slices.Clone(opts.LogHosts)
 	opts.Retry.MaxWait = cmp.Or(opts.Retry.MaxWait, maxWait)
 	return opts, opts.check()
@@ -143,6 +148,8 @@ func (o *Options) check() error {
 		return &InputError{Field: "Options.MaxInFlight", Rule: "must not be negative"}
 	case o.ActivitySize < 0:
 		return &InputError{Field: "Options.ActivitySize", Rule: "must not be negative"}
+	case o.PollAfter < 0:
+		return &InputError{Field: "Options.PollAfter", Rule: "must not be negative"}
 	case o.API != "" && !o.API.known():
 		return &InputError{Field: "Options.API", Rule: "must be APIBusiness or APISchool"}
 	case o.TokenSource != nil && o.API == "":

@@ -24,6 +24,14 @@
 // AppleCare coverage, Activation Lock and the assigned server can be asked for one device at a time
 // only; [Client.AppleCareOf] and its like do so for many, in order, and can be resumed as well.
 //
+// # Changing devices
+//
+// [Client.AssignDevices] and its like take any number of devices. Apple carries that out later, in
+// activities, which an [Operation] holds: [Operation.Wait] learns what became of each device from the
+// logs of the activities, [Operation.Verify] reads the devices back until it shows, and
+// [Operation.Record] is for going on after a restart. That some devices failed, or are not known to
+// Apple, is a [Result] and no error.
+//
 // # Limits and pace
 //
 // Apple publishes no limits. At most four requests of a client are under way at once, and when there

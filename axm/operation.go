@@ -86,7 +86,7 @@ func (op *Operation) ActivityIDs() []string {
 }
 
 // Result returns what has become of everything, as far as it is known now. It does no I/O, and costs
-// some 80 bytes for each outcome.
+// some 64 bytes for each outcome.
 func (op *Operation) Result() *Result {
 	op.mu.Lock()
 	defer op.mu.Unlock()
@@ -136,8 +136,8 @@ func (op *Operation) Progress() Progress {
 // Wait returns when it is known what has become of everything, or when it cannot be known better: see
 // [StatusUncertain]. That a part failed is no error: see [Result.Err].
 //
-// It asks for each activity after 5 seconds, then less and less often up to once a minute, and reads
-// the log of each that has ended: see [Client.ActivityLog]. All who wait with a client share three
+// It asks for each activity after [Options.PollAfter], 5 seconds later, and then less and less often,
+// up to once a minute, and reads the log of each that has ended: see [Client.ActivityLog]. All who wait with a client share three
 // fifths of [Budget].Reads, or 12 requests a minute, and take turns. Where the answer to a request was
 // lost, where Apple does not know an activity any more, and where the log cannot be read, it reads the
 // devices back instead, for up to 10 minutes, as [Operation.Verify] does. What is not as it was asked
