@@ -21,6 +21,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/applemdm/applemdm/internal/leak"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/content"
 	"github.com/applemdm/applemdm/vpp/vpptest"
@@ -342,8 +343,8 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	text := ""
 	for _, v := range []any{key, *key, token, *token, s.client, s.lookup, struct{ V any }{key}, struct{ V any }{*token}} {
 		encoded, _ := json.Marshal(v)
-		text += everyForm(v) + string(encoded) + "\n"
-		slog.New(slog.NewTextHandler(s, nil)).Info("value", "v", v)
+		text += leak.Forms(v) + string(encoded) + "\n"
+		slog.New(slog.NewTextHandler(s.shown, nil)).Info("value", "v", v)
 		s.hides(t, v, string(encoded))
 	}
 	raw, err := private.Bytes()
@@ -351,7 +352,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, form := range []string{fmt.Sprintf("%x", raw), fmt.Sprint(raw), new(big.Int).SetBytes(raw).String()} {
-		if strings.Contains(text, form) || strings.Contains(s.logs.String(), form) {
+		if strings.Contains(text, form) || strings.Contains(s.shown.Log(), form) {
 			t.Errorf("the key shows in %s", text)
 		}
 	}

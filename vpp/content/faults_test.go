@@ -3,108 +3,45 @@ package content_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
-	"syscall"
 	"testing"
-	"testing/synctest"
-	"time"
 
+	"github.com/applemdm/applemdm/internal/faultmatrix"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/content"
 	"github.com/applemdm/applemdm/vpp/vpptest"
 )
 
-// What comes of a cell of the fault matrix: success, or a typed error.
+// What comes of a cell beside what package faultmatrix has.
 const (
-	works    = "ok"
-	refused  = "refused"   // TransportError: ECONNREFUSED, not sent
-	lost     = "lost"      // TransportError: broken line, sent
-	timedOut = "timeout"   // TransportError: context.DeadlineExceeded, sent
-	tooLarge = "too large" // TransportError: ErrBodyTooLarge, sent
-	busy429  = "429"       // ErrTooManyRequests
-	busy503  = "503"       // ErrMaintenance
-	server   = "5xx"       // ErrServer
-	odd      = "odd"       // ErrUnexpectedAnswer
-	noKey    = "no key"    // ErrDeveloperToken
-	noToken  = "no token"  // ErrTokenInvalid
-	noEntry  = "forbidden" // ErrForbidden
-	either   = "ok or lost"
+	works   = faultmatrix.Works
+	noKey   = "no key"    // ErrDeveloperToken
+	noToken = "no token"  // ErrTokenInvalid
+	noEntry = "forbidden" // ErrForbidden
 )
 
-// ending names what err is, or says that it is none of the above.
+var sentinels = faultmatrix.Sentinels{
+	faultmatrix.Busy429: vpp.ErrTooManyRequests, faultmatrix.Busy503: vpp.ErrMaintenance, faultmatrix.Server: vpp.ErrServer,
+	faultmatrix.Odd: vpp.ErrUnexpectedAnswer, noKey: content.ErrDeveloperToken, noToken: vpp.ErrTokenInvalid, noEntry: vpp.ErrForbidden,
+}
+
+// ending names what err is, or says that it is none of what it may be.
 func ending(err error) string {
-	if err == nil {
-		return works
-	}
-	if line, ok := errors.AsType[*vpp.TransportError](err); ok {
-		switch {
-		case errors.Is(err, syscall.ECONNREFUSED) && !line.Sent:
-			return refused
-		case !line.Sent:
-			return fmt.Sprintf("not sent, but not refused: %v", err)
-		case errors.Is(err, vpp.ErrBodyTooLarge):
-			return tooLarge
-		case errors.Is(err, context.DeadlineExceeded):
-			return timedOut
-		}
-		return lost
-	}
-	if _, ok := errors.AsType[*content.Error](err); ok {
-		for name, sentinel := range map[string]error{
-			busy429: vpp.ErrTooManyRequests, busy503: vpp.ErrMaintenance, server: vpp.ErrServer, odd: vpp.ErrUnexpectedAnswer,
-			noKey: content.ErrDeveloperToken, noToken: vpp.ErrTokenInvalid, noEntry: vpp.ErrForbidden,
-		} {
-			if errors.Is(err, sentinel) {
-				return name
-			}
-		}
-	}
-	return fmt.Sprintf("untyped: %v", err)
+	_, answered := errors.AsType[*content.Error](err)
+	return sentinels.Ending(err, answered)
 }
 
-// faultRow is one thing that goes wrong, and what has to come of it when it happens once and when
-// it goes on for ever.
-type faultRow struct {
-	name         string
-	fault        vpptest.Fault
-	once, always string
-	bodyOnly     bool          // what answers without a body is not harmed
-	retryAfter   time.Duration // asked for by the answer
+// faultRows returns the faults of the line, and what content metadata has of its own.
+func faultRows() []faultmatrix.Row {
+	said := func(name string, fault vpptest.Fault, once, always string) faultmatrix.Row {
+		return faultmatrix.Row{Name: name, Fault: fault, Once: once, Always: always}
+	}
+	return append(faultmatrix.Line(),
+		said("its own 500", vpptest.CatalogFault(500), works, faultmatrix.Server),
+		said("its own 429", vpptest.CatalogFault(429), works, faultmatrix.Busy429),
+		said("401", vpptest.Fault{Kind: vpptest.Answer, Status: 401, Body: "{}"}, works, noKey),
+		said("403", vpptest.CatalogFault(403), noToken, noToken),
+	)
 }
-
-var faultRows = []faultRow{
-	{name: "connection refused", fault: vpptest.Fault{Kind: vpptest.Refuse}, once: works, always: refused},
-	{name: "reset before headers", fault: vpptest.Fault{Kind: vpptest.Reset}, once: works, always: lost},
-	{name: "answer lost", fault: vpptest.Fault{Kind: vpptest.Lose}, once: works, always: lost},
-	{name: "reset in body", fault: vpptest.Fault{Kind: vpptest.ResetBody}, once: works, always: lost, bodyOnly: true},
-	{name: "truncated JSON", fault: vpptest.Fault{Kind: vpptest.Truncate}, once: odd, always: odd, bodyOnly: true},
-	{name: "dripping body", fault: vpptest.Fault{Kind: vpptest.Drip}, once: works, always: timedOut, bodyOnly: true},
-	{name: "late answer", fault: vpptest.Fault{Kind: vpptest.Late, Delay: 9 * time.Second}, once: works, always: works},
-	{name: "silence", fault: vpptest.Fault{Kind: vpptest.Silence}, once: works, always: timedOut},
-	{name: "HTML 502", fault: vpptest.Fault{Kind: vpptest.HTML}, once: works, always: server},
-	{name: "empty 500", fault: vpptest.Fault{Kind: vpptest.Empty}, once: works, always: server},
-	{name: "its own 500", fault: vpptest.CatalogFault(500), once: works, always: server},
-	{name: "its own 429", fault: vpptest.CatalogFault(429), once: works, always: busy429},
-	{name: "429", fault: vpptest.Fault{Kind: vpptest.Busy, Status: 429}, once: works, always: busy429},
-	{name: "429, seconds", fault: vpptest.Fault{Kind: vpptest.BusySeconds, Status: 429}, once: works, always: busy429, retryAfter: 7 * time.Second},
-	{name: "503, seconds", fault: vpptest.Fault{Kind: vpptest.BusySeconds}, once: works, always: busy503, retryAfter: 7 * time.Second},
-	{name: "503, date", fault: vpptest.Fault{Kind: vpptest.BusyDate}, once: works, always: busy503, retryAfter: 7 * time.Second},
-	{name: "401", fault: vpptest.Fault{Kind: vpptest.Answer, Status: 401, Body: "{}"}, once: works, always: noKey},
-	{name: "403", fault: vpptest.CatalogFault(403), once: noToken, always: noToken},
-	{name: "redirect", fault: vpptest.Fault{Kind: vpptest.Redirect}, once: odd, always: odd},
-	{name: "oversized", fault: vpptest.Fault{Kind: vpptest.Oversize, Size: 2 * faultMaxBody}, once: tooLarge, always: tooLarge},
-	{name: "gzip", fault: vpptest.Fault{Kind: vpptest.Gzip}, once: works, always: works},
-	{name: "wrong media type", fault: vpptest.Fault{Kind: vpptest.WrongType}, once: works, always: works},
-	{name: "duplicate members", fault: vpptest.Fault{Kind: vpptest.Duplicate}, once: works, always: works},
-	{name: "unknown members", fault: vpptest.Fault{Kind: vpptest.Unknown}, once: works, always: works},
-}
-
-const (
-	faultMaxBody  = 64 << 10 // of the client
-	faultTimeout  = 10 * time.Second
-	faultDeadline = 2 * time.Minute
-)
 
 // faultCall is a column of the matrix.
 type faultCall struct {
@@ -115,7 +52,7 @@ type faultCall struct {
 	do         func(context.Context, *site) error
 }
 
-var faultCalls = []faultCall{
+var faultCalls = []*faultCall{
 	{name: "owned apps", path: "/v1/catalog/de/stoken-authenticated-apps", do: func(ctx context.Context, s *site) error { return s.ownedApp(ctx) }},
 	{name: "purchases", path: "/v1/catalog/de/stoken-authenticated-purchases", do: func(ctx context.Context, s *site) error {
 		p, err := s.client.Purchases(ctx, content.ProductIDs{Apps: []vpp.AdamID{"1"}, InApps: []vpp.AdamID{"6"}}, content.Query{})
@@ -147,59 +84,41 @@ func holds(err error, that func() bool) error {
 	return err
 }
 
-// want returns what has to come of a cell.
-func (row faultRow) want(call faultCall, forEver bool) string {
-	want := row.once
-	if forEver {
-		want = row.always
-	}
+// outcome returns what has to come of a cell.
+func (call *faultCall) outcome(row faultmatrix.Row, forEver bool) string {
 	switch {
-	case row.bodyOnly && call.noBody && row.fault.Kind == vpptest.ResetBody:
-		return either // the reset may overtake the header
-	case row.bodyOnly && call.noBody:
+	case row.BodyOnly && call.noBody && row.Fault.Kind == vpptest.ResetBody:
+		return faultmatrix.Either(works, faultmatrix.Lost) // the reset may overtake the header
+	case row.BodyOnly && call.noBody && row.Fault.Kind != vpptest.Oversize:
 		return works
-	case row.fault.Status == 401 && call.lookup:
+	case row.Fault.Status == 401 && call.lookup:
 		return noToken
-	case row.fault.Status == 403 && call.open:
+	case row.Fault.Status == 403 && call.open:
 		return noEntry
 	}
-	return want
+	return row.Want(false, forEver)
 }
 
 // TestFaults is the fault matrix: every fault of the simulator, once and for ever, with every sort
 // of call. Run it with -v to see it.
 func TestFaults(t *testing.T) {
-	kinds := map[vpptest.Kind]bool{}
-	var matrix strings.Builder
-	fmt.Fprintf(&matrix, "\n%-22s", "once / for ever")
-	for _, call := range faultCalls {
-		fmt.Fprintf(&matrix, "%-22s", call.name)
-	}
-	for _, row := range faultRows {
-		kinds[row.fault.Kind] = true
-		fmt.Fprintf(&matrix, "\n%-22s", row.name)
-		for _, call := range faultCalls {
-			var ends [2]string
-			for i, often := range []string{"once", "always"} {
-				t.Run(row.name+"/"+call.name+" "+often, func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { ends[i] = runFault(t, row, call, often == "always") })
-				})
-			}
-			fmt.Fprintf(&matrix, "%-22s", ends[0]+" / "+ends[1])
-		}
-	}
-	t.Log(matrix.String())
-	for kind := vpptest.Answer; kind <= vpptest.Unknown; kind++ {
-		if !kinds[kind] {
-			t.Errorf("kind %d is not in the matrix", kind)
-		}
-	}
+	rows := faultRows()
+	faultmatrix.EveryKind(t, rows, func(row faultmatrix.Row) vpptest.Fault { return row.Fault })
+	faultmatrix.Matrix{
+		Service: "vpp/content",
+		Rows:    faultmatrix.Names(rows, func(row faultmatrix.Row) string { return row.Name }),
+		Columns: faultmatrix.Names(faultCalls, func(call *faultCall) string { return call.name }),
+		Cell: func(t *testing.T, row, column int, forEver bool) string {
+			return runFault(t, rows[row], faultCalls[column], forEver)
+		},
+	}.Run(t)
 }
 
-func runFault(t *testing.T, row faultRow, call faultCall, forEver bool) string {
+// runFault runs one cell and returns what came of it.
+func runFault(t *testing.T, row faultmatrix.Row, call *faultCall, forEver bool) string {
 	s := newSite(t, nil, func(o *content.Options) {
-		o.HTTPClient.Timeout = faultTimeout
-		o.MaxBody = faultMaxBody
+		o.HTTPClient.Timeout = faultmatrix.Timeout
+		o.MaxBody = faultmatrix.MaxBody
 	})
 	for _, warm := range []func() error{
 		func() error { return s.client.Test(t.Context()) },
@@ -214,40 +133,20 @@ func runFault(t *testing.T, row faultRow, call faultCall, forEver bool) string {
 		}
 	}
 	s.srv.ResetReceived()
-	fault := row.fault
-	fault.Path, fault.RetryAfter = call.path, row.retryAfter
+	s.srv.Fail(row.Script(call.path, 0, forEver))
+
+	took, err := faultmatrix.Try(t, faultmatrix.Deadline, func(ctx context.Context) error { return call.do(ctx, s) })
+	end := ending(err)
+	faultmatrix.Check(t, end, call.outcome(row, forEver), err)
+	pauses := 1
 	if forEver {
-		fault.Count = -1
+		pauses = 3
 	}
-	s.srv.Fail(fault)
-
-	start := time.Now()
-	ctx, cancel := context.WithTimeout(t.Context(), faultDeadline)
-	defer cancel()
-	err := call.do(ctx, s)
-	took := time.Since(start)
-
-	end, want := ending(err), row.want(call, forEver)
-	if end != want && !(want == either && (end == works || end == lost)) {
-		t.Errorf("ended with %q, want %q: %v", end, want, err)
+	row.CheckWait(t, took, pauses)
+	if e, ok := errors.AsType[*content.Error](err); ok {
+		row.CheckTold(t, e.RetryAfter)
 	}
-	if took >= faultDeadline {
-		t.Errorf("took %v", took)
-	}
-	if e, ok := errors.AsType[*content.Error](err); ok && row.retryAfter > 0 && (e.RetryAfter <= row.retryAfter-time.Second || e.RetryAfter > row.retryAfter) {
-		t.Errorf("RetryAfter = %v", e.RetryAfter)
-	}
-	if n := len(s.srv.Received()); n > 8 {
-		t.Errorf("%d requests", n)
-	}
-	for _, r := range s.srv.Received() {
-		if r.Host == "elsewhere.test" {
-			t.Error("a redirect to another host was followed")
-		}
-	}
-	if text := fmt.Sprint(err); strings.ContainsAny(text, "\r\n") || len(text) > 400 {
-		t.Errorf("error text %q", text)
-	}
+	faultmatrix.CheckRequests(t, s.srv.Received(), call.path, 8)
 	s.hides(t, err)
 	s.wantNoViolations(t)
 	s.srv.ResetFaults()

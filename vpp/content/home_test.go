@@ -106,7 +106,7 @@ func TestTheClientConfigurationIsReadHourly(t *testing.T) {
 				t.Errorf("%v, %d reads, want %d", err, s.srv.Count("GET", path), step.reads)
 			}
 		}
-		if !strings.Contains(s.logs.String(), "the client configuration could not be read again") {
+		if !strings.Contains(s.shown.Log(), "the client configuration could not be read again") {
 			t.Error("nothing is logged of it")
 		}
 	})

@@ -1,43 +1,36 @@
 package content_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/applemdm/applemdm/internal/leak"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/content"
 	"github.com/applemdm/applemdm/vpp/vpptest"
 )
 
-// site is a simulated location in Germany with clients of its metadata.
+// site is a simulated location in Germany with clients of its metadata. What they log and trace is
+// searched for secrets when the test ends.
 type site struct {
 	srv    *vpptest.Server
 	loc    *vpptest.Location
 	client *content.Client
 	lookup *content.Lookup
+	shown  *leak.Sink
 
 	mu     sync.Mutex
 	reads  int // of the content token
 	signed []*content.DeveloperToken
-	logs   bytes.Buffer
 	traces []vpp.Attempt
 }
 
-// Write takes the log in.
-func (s *site) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.logs.Write(p)
-}
-
 func (s *site) trace(a vpp.Attempt) {
+	s.shown.Note(a, a.Err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.traces = append(s.traces, a)
@@ -83,6 +76,7 @@ func newSite(t testing.TB, opts *vpptest.Options, change func(*content.Options))
 	for _, id := range []string{"1", "2", "3", "4", "5", "6"} {
 		s.loc.Buy(vpptest.Asset{AdamID: id, Total: 1})
 	}
+	s.shown = leak.Watch(t, s.secrets)
 	s.client, s.lookup = s.clients(t, change)
 	return s
 }
@@ -90,7 +84,7 @@ func newSite(t testing.TB, opts *vpptest.Options, change func(*content.Options))
 // clients returns further clients.
 func (s *site) clients(t testing.TB, change func(*content.Options)) (*content.Client, *content.Lookup) {
 	t.Helper()
-	logger := slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := s.shown.Logger()
 	location, err := vpp.New(s, &vpp.Options{HTTPClient: s.srv.Client(), BaseURL: s.srv.URL + "/mdm/v2", Logger: logger})
 	if err != nil {
 		t.Fatal(err)
@@ -126,38 +120,25 @@ func (s *site) received(part string) []vpptest.Request {
 	return slices.DeleteFunc(s.srv.Received(), func(r vpptest.Request) bool { return !strings.Contains(r.Path, part) })
 }
 
-// hides fails the test if a credential is in the log, in a trace or in one of the values.
-func (s *site) hides(t testing.TB, values ...any) {
-	t.Helper()
+// secrets returns the content token, with what is inside it, and the developer tokens that were signed.
+func (s *site) secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	file := strings.TrimSpace(string(s.loc.Token()))
 	inside, err := base64.StdEncoding.DecodeString(file)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	secrets := []string{file, string(inside)}
 	for _, token := range s.signed {
 		secrets = append(secrets, string(token.Reveal()), strings.Split(string(token.Reveal()), ".")[2])
 	}
-	texts := []string{s.logs.String(), fmt.Sprintf("%+v %#v", s.traces, s.traces)}
-	for _, v := range values {
-		texts = append(texts, everyForm(v))
-	}
-	for _, text := range texts {
-		for _, secret := range secrets {
-			if strings.Contains(text, secret) {
-				t.Errorf("a secret is in: %s", text)
-			}
-		}
-	}
+	return secrets
 }
 
-// everyForm prints v in all the ways that log lines do.
-func everyForm(v any) string {
-	text := fmt.Sprintf("%v\n%+v\n%#v\n%s\n%q\n%x\n", v, v, v, v, v, v)
-	if e, ok := v.(*content.Error); ok {
-		text += fmt.Sprintf("%+v\n%#v\n%s", *e, *e, e.Body)
-	}
-	return text
+// hides fails the test if a credential is in what was shown so far, or in one of the values.
+func (s *site) hides(t testing.TB, values ...any) {
+	t.Helper()
+	s.shown.Search(t)
+	leak.Find(t, s.secrets(), values...)
 }

@@ -35,8 +35,8 @@ func TestTheServiceConfigurationIsReadEveryFiveMinutes(t *testing.T) {
 		reads(5*time.Minute, 6) // in vain: the last one stays good for a minute
 		reads(50*time.Second, 6)
 		reads(10*time.Second, 7)
-		if !strings.Contains(s.log.String(), "could not be read again") {
-			t.Error(s.log.String())
+		if !strings.Contains(s.shown.Log(), "could not be read again") {
+			t.Error(s.shown.Log())
 		}
 		s.noViolations(t)
 	})

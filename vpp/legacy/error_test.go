@@ -275,7 +275,7 @@ func TestTheTokenShowsNowhere(t *testing.T) {
 			}
 		}
 		for name, shown := range map[string]string{
-			"log": s.log.String(), "trace": fmt.Sprintf("%+v", s.trace), "client": fmt.Sprintf("%+v %#v", s.client, s.client),
+			"log": s.shown.Log(), "trace": fmt.Sprintf("%+v", s.trace), "client": fmt.Sprintf("%+v %#v", s.client, s.client),
 		} {
 			if shown == "" || strings.Contains(shown, text) || strings.Contains(shown, "sToken") || strings.Contains(shown, own.GUID) && name == "log" {
 				t.Errorf("the %s shows too much, or nothing", name)

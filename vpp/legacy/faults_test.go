@@ -6,106 +6,46 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
-	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/applemdm/applemdm/internal/faultmatrix"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/legacy"
 	"github.com/applemdm/applemdm/vpp/vpptest"
 )
 
-// What comes of a cell of the fault matrix: success, or a typed error.
+// What comes of a cell beside what package faultmatrix has.
 const (
-	works    = "ok"
-	refused  = "refused"   // TransportError: ECONNREFUSED, not sent
-	lost     = "lost"      // TransportError: broken line, sent
-	timedOut = "timeout"   // TransportError: context.DeadlineExceeded, sent
-	tooLarge = "too large" // TransportError: ErrBodyTooLarge, sent
-	tooMany  = "too many"  // ErrTooManyRequests
-	away     = "away"      // ErrMaintenance
-	server   = "5xx"       // ErrServer
-	odd      = "odd"       // ErrUnexpectedAnswer
-	revoked  = "revoked"   // ErrTokenRevoked
+	works   = faultmatrix.Works
+	tooMany = faultmatrix.Busy429
+	away    = faultmatrix.Busy503
+	revoked = "revoked" // ErrTokenRevoked
 )
 
-// ending names what err is, or says that it is none of the above.
+var sentinels = faultmatrix.Sentinels{
+	tooMany: vpp.ErrTooManyRequests, away: vpp.ErrMaintenance, faultmatrix.Server: vpp.ErrServer,
+	faultmatrix.Odd: vpp.ErrUnexpectedAnswer, revoked: vpp.ErrTokenRevoked,
+}
+
+// ending names what err is, or says that it is none of what it may be.
 func ending(err error) string {
-	if err == nil {
-		return works
-	}
-	if line, ok := errors.AsType[*vpp.TransportError](err); ok {
-		switch {
-		case errors.Is(err, syscall.ECONNREFUSED) && !line.Sent:
-			return refused
-		case !line.Sent:
-			return fmt.Sprintf("not sent, but not refused: %v", err)
-		case errors.Is(err, vpp.ErrBodyTooLarge):
-			return tooLarge
-		case errors.Is(err, context.DeadlineExceeded):
-			return timedOut
-		}
-		return lost
-	}
-	if _, ok := errors.AsType[*vpp.Error](err); ok {
-		for name, sentinel := range map[string]error{
-			tooMany: vpp.ErrTooManyRequests, away: vpp.ErrMaintenance, server: vpp.ErrServer,
-			odd: vpp.ErrUnexpectedAnswer, revoked: vpp.ErrTokenRevoked,
-		} {
-			if errors.Is(err, sentinel) {
-				return name
-			}
-		}
-	}
-	return fmt.Sprintf("untyped: %v", err)
+	_, answered := errors.AsType[*vpp.Error](err)
+	return sentinels.Ending(err, answered)
 }
 
-// The bounds of the clients in these tests.
-const (
-	faultTimeout  = 10 * time.Second
-	faultMaxBody  = 1 << 20
-	faultDeadline = 2 * time.Minute
-)
-
-// faultRow is one thing that goes wrong, and what has to come of it when it happens once and when
-// it goes on for ever.
-type faultRow struct {
-	name         string
-	fault        vpptest.Fault
-	once, always string
-	processed    bool          // Apple does what it was asked for before it goes wrong
-	retryAfter   time.Duration // asked for by the answer
-}
-
-var faultRows = []faultRow{
-	{name: "connection refused", fault: vpptest.Fault{Kind: vpptest.Refuse}, once: works, always: refused},
-	{name: "reset before headers", fault: vpptest.Fault{Kind: vpptest.Reset}, once: works, always: lost},
-	{name: "answer lost", fault: vpptest.Fault{Kind: vpptest.Lose}, processed: true, once: works, always: lost},
-	{name: "reset in body", fault: vpptest.Fault{Kind: vpptest.ResetBody}, processed: true, once: works, always: lost},
-	{name: "truncated JSON", fault: vpptest.Fault{Kind: vpptest.Truncate}, processed: true, once: odd, always: odd},
-	{name: "dripping body", fault: vpptest.Fault{Kind: vpptest.Drip, Delay: time.Second}, processed: true, once: works, always: timedOut},
-	{name: "late answer", fault: vpptest.Fault{Kind: vpptest.Late, Delay: 9 * time.Second}, processed: true, once: works, always: works},
-	{name: "silence", fault: vpptest.Fault{Kind: vpptest.Silence}, once: works, always: timedOut},
-	{name: "HTML 502", fault: vpptest.Fault{Kind: vpptest.HTML}, once: works, always: server},
-	{name: "empty 500", fault: vpptest.Fault{Kind: vpptest.Empty}, once: works, always: server},
-	{name: "429", fault: vpptest.Fault{Kind: vpptest.Busy, Status: 429}, once: works, always: tooMany},
-	{name: "429, seconds", fault: vpptest.Fault{Kind: vpptest.BusySeconds, Status: 429}, once: works, always: tooMany, retryAfter: 7 * time.Second},
-	{name: "429, date", fault: vpptest.Fault{Kind: vpptest.BusyDate, Status: 429}, once: works, always: tooMany, retryAfter: 7 * time.Second},
-	{name: "503", fault: vpptest.Fault{Kind: vpptest.Busy}, once: works, always: away},
-	{name: "503, seconds", fault: vpptest.Fault{Kind: vpptest.BusySeconds}, once: works, always: away, retryAfter: 7 * time.Second},
-	{name: "503, date", fault: vpptest.Fault{Kind: vpptest.BusyDate}, once: works, always: away, retryAfter: 7 * time.Second},
-	{name: "redirect", fault: vpptest.Fault{Kind: vpptest.Redirect}, once: odd, always: odd},
-	{name: "oversized", fault: vpptest.Fault{Kind: vpptest.Oversize, Size: faultMaxBody}, processed: true, once: tooLarge, always: tooLarge},
-	{name: "gzip", fault: vpptest.Fault{Kind: vpptest.Gzip}, processed: true, once: works, always: works},
-	{name: "wrong type", fault: vpptest.Fault{Kind: vpptest.WrongType}, processed: true, once: works, always: works},
-	{name: "duplicate members", fault: vpptest.Fault{Kind: vpptest.Duplicate}, processed: true, once: works, always: works},
-	{name: "unknown members", fault: vpptest.Fault{Kind: vpptest.Unknown}, processed: true, once: works, always: works},
-	{name: "9603", fault: vpptest.LegacyErrorFault(9603), once: works, always: server},
-	{name: "9644", fault: vpptest.LegacyErrorFault(9644), once: works, always: away},
-	{name: "9646", fault: vpptest.LegacyErrorFault(9646), once: works, always: tooMany},
-	{name: "9625", fault: vpptest.LegacyErrorFault(9625), once: revoked, always: revoked},
+// faultRows returns the faults of the line, and what version 1 has of its own: errors in answers of
+// status 200.
+func faultRows() []faultmatrix.Row {
+	said := func(name string, number int, once, always string) faultmatrix.Row {
+		return faultmatrix.Row{Name: name, Fault: vpptest.LegacyErrorFault(number), Once: once, Always: always}
+	}
+	return append(faultmatrix.Line(),
+		said("9603 in 200", 9603, works, faultmatrix.Server),
+		said("9644 in 200", 9644, works, away),
+		said("9646 in 200", 9646, works, tooMany),
+		said("9625 in 200", 9625, revoked, revoked),
+	)
 }
 
 // faultCall is a column of the matrix.
@@ -229,7 +169,7 @@ func readAll[T any](seq iter.Seq2[T, error], want int) error {
 // newFaultSite makes a location with ten users and an asset on ten devices, in lists of four pages.
 func newFaultSite(t *testing.T) *site {
 	s := newSite(t, &vpptest.Options{PageSize: 3}, func(o *legacy.Options) {
-		o.HTTPClient.Timeout, o.MaxBody, o.MDM = faultTimeout, faultMaxBody, own
+		o.HTTPClient.Timeout, o.MaxBody, o.MDM = faultmatrix.Timeout, faultmatrix.MaxBody, own
 	})
 	s.users(10)
 	s.Buy(vpptest.Asset{AdamID: "1", Total: 20})
@@ -239,8 +179,8 @@ func newFaultSite(t *testing.T) *site {
 	return s
 }
 
-// runFault runs one cell.
-func runFault(t *testing.T, row faultRow, call *faultCall, forEver bool) {
+// runFault runs one cell and returns what came of it.
+func runFault(t *testing.T, row faultmatrix.Row, call *faultCall, forEver bool) string {
 	s := newFaultSite(t)
 	if call.service != "VPPServiceConfigSrv" {
 		if err := s.ask(t); err != nil {
@@ -248,43 +188,24 @@ func runFault(t *testing.T, row faultRow, call *faultCall, forEver bool) {
 		}
 	}
 	s.srv.ResetReceived()
-	fault := row.fault
-	fault.Path, fault.Skip, fault.RetryAfter = "/mdm/"+call.service, call.skip, row.retryAfter
-	want, waits := row.once, time.Duration(1)
-	if forEver {
-		fault.Count, want, waits = -1, row.always, 3
-	}
-	s.srv.Fail(fault)
+	path := "/mdm/" + call.service
+	s.srv.Fail(row.Script(path, call.skip, forEver))
 
-	ctx, cancel := context.WithTimeout(t.Context(), faultDeadline)
-	defer cancel()
-	start := time.Now()
-	err := call.do(ctx, s)
-	if end := ending(err); end != want {
-		t.Errorf("ended with %q, want %q: %v", end, want, err)
-	}
-	took := time.Since(start)
-	if took >= faultDeadline {
+	took, err := faultmatrix.Try(t, faultmatrix.Deadline, func(ctx context.Context) error { return call.do(ctx, s) })
+	end := ending(err)
+	faultmatrix.Check(t, end, row.Want(false, forEver), err)
+	if least := row.RetryAfter - time.Second; took < least {
 		t.Errorf("took %v", took)
 	}
-	if took < waits*(row.retryAfter-time.Second) { // a date has whole seconds
-		t.Errorf("took %v", took)
+	if e, ok := errors.AsType[*vpp.Error](err); ok {
+		row.CheckTold(t, e.RetryAfter)
 	}
-	for _, r := range s.srv.Received() {
-		if r.Host == "elsewhere.test" {
-			t.Error("a redirect to another host was followed")
-		}
-	}
-	if n := s.count(call.service); n > 4+2*call.skip+3 {
-		t.Errorf("%d requests", n)
-	}
-	if strings.Contains(fmt.Sprintf("%+v", err)+s.log.String(), string(s.source)) {
-		t.Error("the token shows")
-	}
+	faultmatrix.CheckRequests(t, s.srv.Received(), path, 7+2*call.skip)
+	s.shown.Note(err)
 	s.noViolations(t)
 
 	s.srv.ResetFaults()
-	if want := err == nil || row.processed; call.effect != nil && call.effect(t, s) != want {
+	if want := err == nil || row.Processed; call.effect != nil && call.effect(t, s) != want {
 		t.Errorf("done: %v, want %v", !want, want)
 	}
 	time.Sleep(time.Minute)
@@ -294,25 +215,20 @@ func runFault(t *testing.T, row faultRow, call *faultCall, forEver bool) {
 	if call.effect != nil && !call.effect(t, s) {
 		t.Error("not done in the end")
 	}
+	return end
 }
 
 // TestFaults is the fault matrix: every fault of the simulator, once and for ever, with every sort
-// of call.
+// of call. Run it with -v to see it.
 func TestFaults(t *testing.T) {
-	kinds := make(map[vpptest.Kind]bool)
-	for _, row := range faultRows {
-		kinds[row.fault.Kind] = true
-		for _, call := range faultCalls {
-			for _, often := range []string{"once", "always"} {
-				t.Run(row.name+"/"+call.name+"/"+often, func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { runFault(t, row, call, often == "always") })
-				})
-			}
-		}
-	}
-	for kind := vpptest.Answer; kind <= vpptest.Unknown; kind++ {
-		if !kinds[kind] {
-			t.Errorf("kind %d is not in the matrix", kind)
-		}
-	}
+	rows := faultRows()
+	faultmatrix.EveryKind(t, rows, func(row faultmatrix.Row) vpptest.Fault { return row.Fault })
+	faultmatrix.Matrix{
+		Service: "vpp/legacy",
+		Rows:    faultmatrix.Names(rows, func(row faultmatrix.Row) string { return row.Name }),
+		Columns: faultmatrix.Names(faultCalls, func(call *faultCall) string { return call.name }),
+		Cell: func(t *testing.T, row, column int, forEver bool) string {
+			return runFault(t, rows[row], faultCalls[column], forEver)
+		},
+	}.Run(t)
 }

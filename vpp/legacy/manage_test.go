@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/applemdm/applemdm/internal/exchange"
+	"github.com/applemdm/applemdm/internal/faultmatrix"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/legacy"
 	"github.com/applemdm/applemdm/vpp/vpptest"
@@ -216,8 +217,8 @@ func TestLicensesByNumberAreTakenBackOnce(t *testing.T) {
 		requests int
 		want     string // as in the fault matrix
 	}{
-		"answer lost": {vpptest.Fault{Kind: vpptest.Lose}, 1, lost},
-		"9603":        {vpptest.LegacyErrorFault(9603), 1, server},
+		"answer lost": {vpptest.Fault{Kind: vpptest.Lose}, 1, faultmatrix.Lost},
+		"9603":        {vpptest.LegacyErrorFault(9603), 1, faultmatrix.Server},
 		"busy":        {vpptest.Fault{Kind: vpptest.Busy}, 2, works},
 		"refused":     {vpptest.Fault{Kind: vpptest.Refuse}, 1, works}, // the first one did not arrive
 	} {

@@ -1,15 +1,16 @@
 package legacy_test
 
 import (
-	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
-	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/applemdm/applemdm/internal/leak"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/legacy"
 	"github.com/applemdm/applemdm/vpp/vpptest"
@@ -18,15 +19,17 @@ import (
 // own is who the clients of these tests are.
 var own = legacy.MDMInfo{Hostname: "mdm.example.test", GUID: "6d0c1f9e-0000-4000-8000-000000000001"}
 
-// site is a simulated location with a client of it.
+// site is a simulated location with a client of it. What the client logs and traces is searched for
+// secrets when the test ends.
 type site struct {
 	*vpptest.Location
 	srv    *vpptest.Server
 	client *legacy.Client
-	log    bytes.Buffer
+	shown  *leak.Sink
 
 	mu     sync.Mutex
-	source []byte // what the token source holds
+	source []byte   // what the token source holds
+	stored []string // all that it has held
 	trace  []vpp.Attempt
 }
 
@@ -37,7 +40,8 @@ func newSite(t testing.TB, simulator *vpptest.Options, change func(*legacy.Optio
 	t.Cleanup(s.srv.Close)
 	s.srv.SetLimit("maxRequestPerSecond", 100_000)
 	s.Location = s.srv.AddLocation(vpptest.LocationOptions{})
-	s.source = s.Token()
+	s.store(s.Token())
+	s.shown = leak.Watch(t, s.secrets)
 	s.client = s.newClient(t, change)
 	return s
 }
@@ -47,7 +51,7 @@ func (s *site) newClient(t testing.TB, change func(*legacy.Options)) *legacy.Cli
 	t.Helper()
 	opts := &legacy.Options{
 		HTTPClient: s.srv.Client(), BaseURL: s.srv.URL + "/mdm", Trace: s.noteAttempt,
-		Logger: slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger: s.shown.Logger(),
 	}
 	if change != nil {
 		change(opts)
@@ -70,9 +74,24 @@ func (s *site) store(token []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.source = token
+	s.stored = append(s.stored, strings.TrimSpace(string(token)))
+}
+
+// secrets returns the content tokens, with what is inside them.
+func (s *site) secrets() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	secrets := slices.Clone(s.stored)
+	for _, text := range s.stored {
+		if inside, err := base64.StdEncoding.DecodeString(text); err == nil {
+			secrets = append(secrets, string(inside))
+		}
+	}
+	return secrets
 }
 
 func (s *site) noteAttempt(a vpp.Attempt) {
+	s.shown.Note(a, a.Err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trace = append(s.trace, a)
