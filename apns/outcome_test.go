@@ -43,3 +43,33 @@ func TestTheStateIsToldUnderTheLock(t *testing.T) {
 		})
 	}
 }
+
+// Those who share an outcome stand in the order of their time, whoever takes the place of one whose time
+// is over: the one in front is the only one whose deadline is watched.
+func TestAnHeirKeepsTheOrder(t *testing.T) {
+	opts, err := (*Options)(nil).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPool(&opts, nil, nil)
+	newJob := func(ctx context.Context) *job {
+		j := &job{ctx: ctx, deadline: time.Now().Add(time.Minute)}
+		j.fill("", "", "0")
+		return j
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	leader, heir, second, third := newJob(over), newJob(t.Context()), newJob(t.Context()), newJob(t.Context())
+	p.line(leader)
+	p.line(heir) // joins
+	leader.started = true
+	p.line(second) // waits
+	p.leave(leader, &TransportError{})
+	p.line(third)
+	if p.leaders[heir.hash] != heir || heir.successor != nil {
+		t.Fatal("the one who joined first does not lead alone")
+	}
+	if heir.joined.pop() != second || heir.joined.pop() != third || !heir.joined.empty() {
+		t.Error("the younger comes before the older")
+	}
+}

@@ -108,7 +108,10 @@ func (p *pool) leave(j *job, err error) jobQueue {
 	if lost && !shared.empty() && j.over() && p.stopped(time.Now()) == nil {
 		heir := shared.pop()
 		heir.strengthen(j)
-		heir.joined, heir.successor = shared, next
+		heir.joined = shared
+		if next != nil { // it is older than those who will join the heir, and its time is over sooner
+			heir.join(next)
+		}
 		shared, next = jobQueue{}, heir
 	}
 	if next != nil && p.lead(next) {
