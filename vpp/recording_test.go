@@ -236,7 +236,7 @@ func TestEveryCallIsRecorded(t *testing.T) {
 // newRecordSite is a school with something of everything that must not show.
 func newRecordSite(t *testing.T) (*site, recordWorld) {
 	t.Helper()
-	s := newSite(t, &vpptest.Options{PageSize: 3, EventDelay: time.Minute}, nil)
+	s := newSite(t, &vpptest.Options{PageSize: 1, EventDelay: time.Minute}, nil)
 	s.Location = s.srv.AddLocation(vpptest.LocationOptions{Name: "Springfield Library", OrgName: "Springfield High"})
 	s.store(s.Token())
 	w := recordWorld{

@@ -118,21 +118,27 @@ func mayShow(value string) bool {
 var harmless = strings.Split(`1000000001|Associated|Registered|Retired|Software|Application|[redacted]|associations|email|`+
 	`licenses|location|hostname|retired|users|applemdm/0.1 (apps and books legacy client)|application/json|iOS|assets|assignments|Available|disassociations|enterprisestore|https://business.apple.com|status|verbose|978307200000`, "|")
 
+// newRecordSite is a school with something of everything that must not show.
+func newRecordSite(t *testing.T) (*site, recordWorld) {
+	t.Helper()
+	s := newSite(t, &vpptest.Options{PageSize: 1}, nil)
+	s.Location = s.srv.AddLocation(vpptest.LocationOptions{Name: "Springfield Library", OrgName: "Springfield High"})
+	s.store(s.Token())
+	world := recordWorld{
+		serials: []string{"C02SPRNG101", "C02SPRNG102"}, users: []string{"student-adaline-17", "newcomer-99812"},
+		email: "charles@springfield.example.edu", account: "charles@appleid.springfield.example.edu",
+		token: vpp.NewSecret("h00k-t0ken-h00k-t0ken-h00k-t0ken"),
+		mdm:   legacy.MDMInfo{Hostname: "mdm.springfield.example.edu", GUID: "6d0c1f9e-0000-4000-8000-000000000471"},
+	}
+	s.Buy(vpptest.Asset{AdamID: "1000000001", Total: 3})
+	s.CreateUserByOther(world.users[0], "adaline@springfield.example.edu", "adaline@appleid.springfield.example.edu")
+	s.AssignByOther("1000000001", "STDQ", vpptest.Target{SerialNumber: world.serials[0]}, vpptest.Target{ClientUserID: world.users[0]})
+	return s, world
+}
+
 func TestRecordingOfEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, &vpptest.Options{PageSize: 2}, nil)
-		s.Location = s.srv.AddLocation(vpptest.LocationOptions{Name: "Springfield Library", OrgName: "Springfield High"})
-		s.store(s.Token())
-		world := recordWorld{
-			serials: []string{"C02SPRNG101", "C02SPRNG102"}, users: []string{"student-adaline-17", "newcomer-99812"},
-			email: "charles@springfield.example.edu", account: "charles@appleid.springfield.example.edu",
-			token: vpp.NewSecret("h00k-t0ken-h00k-t0ken-h00k-t0ken"),
-			mdm:   legacy.MDMInfo{Hostname: "mdm.springfield.example.edu", GUID: "6d0c1f9e-0000-4000-8000-000000000471"},
-		}
-		s.Buy(vpptest.Asset{AdamID: "1000000001", Total: 3})
-		s.CreateUserByOther(world.users[0], "adaline@springfield.example.edu", "adaline@appleid.springfield.example.edu")
-		s.AssignByOther("1000000001", "STDQ", vpptest.Target{SerialNumber: world.serials[0]}, vpptest.Target{ClientUserID: world.users[0]})
-
+		s, world := newRecordSite(t)
 		base := s.srv.Client()
 		wire := &proof.Wire{Base: base.Transport}
 		base.Transport = wire
