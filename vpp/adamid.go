@@ -27,8 +27,8 @@ func (id *AdamID) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // check returns why id cannot be the ID of a product, if it is set.
 func (id AdamID) check(field string) error {
-	if _, ok := id.Number(); id != "" && !ok {
-		return &InputError{Field: field, Rule: fmt.Sprintf("is %q; an Adam ID is a number greater than 0", string(id))}
+	if n, _ := id.Number(); id != "" && n.ID() != id {
+		return &InputError{Field: field, Rule: fmt.Sprintf("is %q; an Adam ID is a number greater than 0 in plain digits", string(id))}
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (op *Operation) follow(p *part) {
 	}
 	p.due = p.sentAt.Add(wait)
 	if p.eventID == "" {
-		p.phase, p.due, p.unknown = reading, p.sentAt.Add(firstPoll), p.err
+		p.phase, p.due, p.unknown = reading, time.Now().Add(firstPoll), p.err
 	}
 }
 

@@ -352,3 +352,31 @@ func TestWaitEndsWhereAppleContradictsItself(t *testing.T) {
 		s.noViolations(t)
 	})
 }
+
+// Those who keep on waiting while requests get lost have the hour counted from the first one.
+func TestWhatGetsLostIsSentForAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *vpp.Options) { o.Retry = vpp.Retry{Tries: 1} })
+		s.stock(1)
+		s.srv.Fail(vpptest.Fault{Kind: vpptest.HTML, Path: associatePath, Count: 10})
+		op := s.associate(t, 1, 1)
+		for range 2 { // within the hour
+			if r, err := op.Wait(t.Context()); err == nil {
+				t.Error(told(r))
+			}
+			later(25 * time.Minute)
+		}
+		restarted, err := s.client.ResumeOperation(op.Record())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, op := range []*vpp.Operation{op, restarted} {
+			later(25 * time.Minute)
+			r := wait(t, op, nil)
+			if o := r.Outcomes[0]; o.Status != vpp.StatusUncertain || s.srv.Count("POST", associatePath) != 3 {
+				t.Errorf("%s%d requests", told(r), s.srv.Count("POST", associatePath))
+			}
+		}
+		s.noViolations(t)
+	})
+}

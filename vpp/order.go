@@ -110,9 +110,9 @@ type part struct {
 	targets  []int // of the order; all of one kind
 
 	eventID string
-	sentAt  time.Time
-	status  Status // of the request: pending if it was taken, or might have been
-	err     error  // why it was not taken, or why that is not clear
+	sentAt  time.Time // when it was taken, or else when what it is about was first sent
+	status  Status    // of the request: pending if it was taken, or might have been
+	err     error     // why it was not taken, or why that is not clear
 
 	lost   bool // an earlier request for the same may have been carried out
 	resent bool // is one that was sent for the second time
@@ -156,7 +156,7 @@ func (o *order) split(p *part, l Limits) []*part {
 
 // piece returns a smaller part that has come from p.
 func (p *part) piece(products, targets []int) *part {
-	return &part{products: products, targets: targets, lost: p.lost, resent: p.resent}
+	return &part{products: products, targets: targets, sentAt: p.sentAt, lost: p.lost, resent: p.resent}
 }
 
 // The bodies of requests.

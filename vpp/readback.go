@@ -78,7 +78,7 @@ func (op *Operation) sendAgain(ctx context.Context, p *part, missing map[int][]i
 	var again []*part
 	for _, product := range p.products {
 		if targets := missing[product]; len(targets) > 0 {
-			again = append(again, &part{products: []int{product}, targets: targets, lost: true, resent: true})
+			again = append(again, &part{products: []int{product}, targets: targets, sentAt: p.sentAt, lost: true, resent: true})
 		}
 	}
 	err := op.client.mayWrite(op.order.op)

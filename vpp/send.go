@@ -195,7 +195,9 @@ func (op *Operation) accept(p *part, eventID string) {
 func (op *Operation) suspect(p *part, err error) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	p.sentAt, p.status, p.err = time.Now(), StatusUncertain, err
+	if p.status, p.err = StatusUncertain, err; p.sentAt.IsZero() {
+		p.sentAt = time.Now()
+	}
 	op.parts = append(op.parts, p)
 	op.settleAll(p, StatusUncertain, err)
 	if op.order.topic != "" {

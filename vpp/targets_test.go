@@ -23,7 +23,10 @@ func TestWritingCallsCheckTheirArguments(t *testing.T) {
 		"assets[1].AdamID: must not be empty": func(ctx context.Context) (*vpp.Operation, error) {
 			return c.Associate(ctx, append(asset, vpp.AssetKey{}), device)
 		},
-		`assets[0].AdamID: is "com.example"; an Adam ID is a number greater than 0`: func(ctx context.Context) (*vpp.Operation, error) {
+		`assets[0].AdamID: is "01000000001"; an Adam ID is a number greater than 0 in plain digits`: func(ctx context.Context) (*vpp.Operation, error) {
+			return c.Associate(ctx, []vpp.AssetKey{{AdamID: "01000000001"}}, device)
+		},
+		`assets[0].AdamID: is "com.example"; an Adam ID is a number greater than 0 in plain digits`: func(ctx context.Context) (*vpp.Operation, error) {
 			return c.Disassociate(ctx, []vpp.AssetKey{{AdamID: "com.example"}}, device)
 		},
 		"to: needs at least one client user ID or serial number": func(ctx context.Context) (*vpp.Operation, error) {

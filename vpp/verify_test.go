@@ -152,7 +152,7 @@ func TestVerifyChecksItsArguments(t *testing.T) {
 		"keys[0].Asset.AdamID: must not be empty":                                                            {SerialNumber: "X"},
 		"keys[0]: must have one of ClientUserID and SerialNumber":                                            {Asset: keys(1)[0]},
 		`keys[0].SerialNumber: is "X Y"; a serial number has neither spaces nor characters outside of ASCII`: {Asset: keys(1)[0], SerialNumber: "X Y"},
-		`keys[0].Asset.AdamID: is "x"; an Adam ID is a number greater than 0`:                                {Asset: vpp.AssetKey{AdamID: "x"}, ClientUserID: "u"},
+		`keys[0].Asset.AdamID: is "x"; an Adam ID is a number greater than 0 in plain digits`:                {Asset: vpp.AssetKey{AdamID: "x"}, ClientUserID: "u"},
 	} {
 		if _, err := s.client.Verify(t.Context(), []vpp.AssignmentKey{key}); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
