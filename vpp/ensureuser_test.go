@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -403,5 +404,47 @@ func TestInvitationThatTheServiceDoesNotGive(t *testing.T) {
 		if !errors.Is(err, vpp.ErrUnexpectedAnswer) || !strings.Contains(err.Error(), says) || address != "" {
 			t.Errorf("%q, %v", address, err)
 		}
+	}
+}
+
+// Several processes see to it at once that a person has a user.
+func TestEnsureUserTogether(t *testing.T) {
+	for name, tc := range map[string]struct {
+		account string
+		lost    int // answers
+	}{
+		"by ID":                        {"", 0},
+		"by ID, answers lost":          {"", 2},
+		"by the account":               {"pat@example.test", 0},
+		"by the account, answers lost": {"pat@example.test", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, &vpptest.Options{EventDelay: 3 * time.Second}, nil)
+				if tc.lost > 0 {
+					s.srv.Fail(vpptest.Fault{Kind: vpptest.Lose, Path: "/mdm/v2/users/create", Count: tc.lost})
+				}
+				var wg sync.WaitGroup
+				for i := range 6 {
+					want := vpp.UserRequest{ClientUserID: "u-0", ManagedAppleAccount: tc.account}
+					if tc.account != "" {
+						want.ClientUserID = fmt.Sprint("u-", i)
+					}
+					client := s.newClient(t, nil)
+					wg.Go(func() {
+						later(time.Duration(i) * 500 * time.Millisecond)
+						user, err := client.EnsureUser(t.Context(), want)
+						if err != nil || user.ClientUserID != "u-0" {
+							t.Errorf("%+v, %v", user, err)
+						}
+					})
+				}
+				wg.Wait()
+				if n := len(s.Users()); n != 1 {
+					t.Errorf("%d users", n)
+				}
+				s.noViolations(t)
+			})
+		})
 	}
 }
