@@ -42,6 +42,7 @@ type settings struct {
 	undone   string
 	baseURL  string
 	tokenURL string
+	logHost  string
 	size     int
 	verify   bool
 	list     bool
@@ -62,6 +63,7 @@ func main() {
 	flag.StringVar(&s.undone, "undone", "", "write what is not done (serial number, status) to this `file`")
 	flag.StringVar(&s.baseURL, "base", "", "`URL` of the service, if it is not Apple's")
 	flag.StringVar(&s.tokenURL, "token", "", "`URL` of the token service, if it is not Apple's")
+	flag.StringVar(&s.logHost, "logs", "", "`host` of the logs of activities, if it is not Apple's")
 	flag.IntVar(&s.size, "size", 0, "most `devices` of one activity")
 	flag.BoolVar(&s.verify, "verify", false, "read the devices back in the end")
 	flag.BoolVar(&s.list, "list", false, "only list the servers")
@@ -92,7 +94,11 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	client, err := open(s, key, &axm.Options{BaseURL: s.baseURL, TokenURL: s.tokenURL})
+	opts := &axm.Options{BaseURL: s.baseURL, TokenURL: s.tokenURL}
+	if s.logHost != "" {
+		opts.LogHosts = []string{s.logHost}
+	}
+	client, err := open(s, key, opts)
 	switch {
 	case err != nil:
 		return err

@@ -35,6 +35,8 @@ func guide(out io.Writer, m manifest, f *folder) error {
 // commands returns command lines that work as they are.
 func commands(m manifest, f *folder) []string {
 	return []string{
+		command("axmmove", "-base", strings.TrimSuffix(m.AxM.API, "/v1"), "-token", m.AxM.TokenURL, "-logs", m.AxM.LogHost,
+			"-client", m.AxM.ClientID, "-keyid", m.AxM.KeyID, "-key", f.path(m.AxM.Key), "-devices", f.path(unassignFile), "-server", ourServer),
 		command("depsync", "-base", m.DEP.API, "-key", f.path(m.DEP.Key), "-token", f.path(m.DEP.Token), "-interval", "5s"),
 		command("vppassign", "-base", m.VPP.API, "-token", f.path(m.VPP.Token),
 			"-apps", "1000000001,1000000002", "-devices", f.path(oursFile)),

@@ -25,6 +25,7 @@ func main() {
 	flag.StringVar(&s.dir, "dir", "credentials", "`folder` for the credentials; new, empty, or from an earlier start")
 	flag.IntVar(&s.devices, "devices", 25, "`number` of devices at first; four of five are ours and have enrolled")
 	flag.BoolVar(&s.school, "school", false, "be a school, with the smaller API of Apple School Manager, not a business")
+	flag.StringVar(&s.webhookCA, "webhook-ca", "", "`file` (PEM) with the authorities to trust when vpp notifies your server")
 	flag.IntVar(&s.ports.control, "control", 8800, "`port` of the page and the control API; 0 is any free one, here and below")
 	flag.IntVar(&s.ports.axm, "axm", 8801, "`port` of Apple School Manager API and Apple Business API")
 	flag.IntVar(&s.ports.dep, "dep", 8802, "`port` of Device Assignment")

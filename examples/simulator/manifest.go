@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -12,6 +14,7 @@ type manifest struct {
 	AxM     struct {
 		API      string            `json:"api"`
 		TokenURL string            `json:"tokenURL"`
+		LogHost  string            `json:"logHost"`  // of the logs of activities
 		Audience string            `json:"audience"` // what an assertion has to name
 		Scope    string            `json:"scope"`
 		ClientID string            `json:"clientID"`
@@ -45,6 +48,7 @@ func (w *world) manifest() manifest {
 	m := manifest{Control: w.controlURL}
 	m.AxM.API = w.axmURL + "/v1"
 	m.AxM.TokenURL = w.axmURL + "/auth/oauth2/token"
+	m.AxM.LogHost = strings.Replace(strings.TrimPrefix(w.axmURL, "http://"), "127.0.0.1", "localhost", 1)
 	m.AxM.Audience = "https://account.apple.com/auth/oauth2/v2/token"
 	m.AxM.Scope, m.AxM.Servers = w.scope, w.servers
 	m.AxM.ClientID, m.AxM.KeyID, m.AxM.Key = account.ClientID(), account.Key().ID, axmKeyFile

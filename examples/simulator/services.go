@@ -91,7 +91,8 @@ func (w *world) vppService() *service {
 		counts: func() []count {
 			assets := w.location.Assets()
 			return []count{{"apps", len(assets)}, {"assignments", len(w.location.Assignments())},
-				{"users", len(w.location.Users())}, {"events", len(w.location.Events())}}
+				{"users", len(w.location.Users())}, {"events", len(w.location.Events())},
+				{"notifications", len(w.location.Notifications())}}
 		},
 		requests: func() int { return w.vpp.Count("", "") },
 		received: received("vpp", w.vpp.Received), violations: w.vpp.Violations, forget: w.vpp.ResetReceived,

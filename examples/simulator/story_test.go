@@ -3,7 +3,14 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -151,8 +158,8 @@ func (c *client) assignByAPI(serial string) {
 	c.eventually(func() bool { return c.device(serial).Server == ourServer })
 }
 
-// assignApp gives the first app to a device.
-func (c *client) assignApp(serial string) {
+// store is a client of vpp with the token of the folder.
+func (c *client) store() *vpp.Client {
 	c.t.Helper()
 	token, err := vpp.ParseToken([]byte(c.file(contentFile)))
 	if err != nil {
@@ -162,7 +169,13 @@ func (c *client) assignApp(serial string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if _, err := store.Associate(c.t.Context(), []vpp.AssetKey{{AdamID: "1000000001"}}, vpp.Devices(serial)); err != nil {
+	return store
+}
+
+// assignApp gives the first app to a device.
+func (c *client) assignApp(serial string) {
+	c.t.Helper()
+	if _, err := c.store().Associate(c.t.Context(), []vpp.AssetKey{{AdamID: "1000000001"}}, vpp.Devices(serial)); err != nil {
 		c.t.Fatal(err)
 	}
 	c.eventually(func() bool { return len(c.device(serial).Apps) > 0 })
@@ -229,5 +242,42 @@ func TestErase(t *testing.T) {
 	}
 	if !strings.Contains(string(text), serials[1]) || !strings.Contains(string(text), "Unregistered") {
 		t.Errorf("the requests do not tell: %s", text)
+	}
+}
+
+// TestWebhook has vpp notify a server whose certificate is trusted by -webhook-ca only.
+func TestWebhook(t *testing.T) {
+	arrived := make(chan string, 10)
+	hook := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- r.URL.Path + " " + r.Header.Get("Authorization")
+	}))
+	hook.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
+	hook.StartTLS()
+	defer hook.Close()
+
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: hook.Certificate().Raw})
+	if err := os.WriteFile(authority, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := begin(t, settings{webhookCA: authority})
+	if _, err := c.store().Subscribe(t.Context(), hook.URL+"/apps", vpp.NewSecret("open-sesame")); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-arrived; got != "/apps Bearer open-sesame" {
+		t.Errorf("the test came to %q", got)
+	}
+	if n := c.figure("vpp", "notifications"); n != 1 {
+		t.Errorf("%d notifications", n)
+	}
+
+	stranger := begin(t, settings{})
+	if _, err := stranger.store().Subscribe(t.Context(), hook.URL+"/apps", vpp.NewSecret("x")); !errors.Is(err, vpp.ErrNotification) {
+		t.Errorf("without -webhook-ca: %v", err)
+	}
+	for _, file := range []string{filepath.Join(t.TempDir(), "none.pem"), stranger.serving.world.folder.path(oursFile)} {
+		if _, err := start(settings{dir: t.TempDir(), webhookCA: file}); err == nil {
+			t.Errorf("%s was taken for authorities", file)
+		}
 	}
 }

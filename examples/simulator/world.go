@@ -1,7 +1,11 @@
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -49,16 +53,21 @@ type world struct {
 
 // settings say what the world is like at first.
 type settings struct {
-	dir     string
-	devices int
-	school  bool
-	ports   ports
+	dir       string
+	devices   int
+	school    bool
+	webhookCA string
+	ports     ports
 }
 
 // newWorld makes the organisation and its simulators. Only that of apns is served so far: it brings
 // its own listener.
 func newWorld(s settings) (*world, error) {
 	files, err := openFolder(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	webhooks, err := webhookClient(s.webhookCA)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +85,7 @@ func newWorld(s settings) (*world, error) {
 		axm:    axmtest.NewServer(&axmtest.Options{ActivityStep: 300 * time.Millisecond, KeepRequests: keep}),
 		dep: deptest.NewServer(&deptest.Options{KeepRequests: keep,
 			Account: deptest.Account{ServerName: ourServer, OrgName: organisation, OrgType: orgType}}),
-		vpp:      vpptest.NewServer(&vpptest.Options{EventDelay: time.Second, KeepRequests: keep}),
+		vpp:      vpptest.NewServer(&vpptest.Options{EventDelay: time.Second, KeepRequests: keep, NotifyClient: webhooks}),
 		apns:     pushService,
 		here:     map[string]bool{},
 		enrolled: map[string]*enrolment{},
@@ -90,6 +99,23 @@ func newWorld(s settings) (*world, error) {
 	w.location = w.vpp.AddLocation(vpptest.LocationOptions{Name: organisation, OrgName: organisation})
 	w.stock()
 	return w, w.populate(s.devices)
+}
+
+// webhookClient sends the notifications of vpp. It trusts the authorities in a file, without one those
+// of the system; nil is the simulator's own client.
+func webhookClient(file string) (*http.Client, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: has no certificate in it", file)
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}, nil
 }
 
 // listenAPNs makes the simulator of APNs, whose constructor panics when the port is taken.

@@ -29,7 +29,8 @@ func bash(t *testing.T, dir, script string) string {
 // follow the list for ever, is told to end after one run.
 func TestGuide(t *testing.T) {
 	s := start(t)
-	want := map[string]string{"depsync": "20 records", "vppassign": "not enough licenses", "mdmpush": "20  accepted"}
+	want := map[string]string{"axmmove": "5 devices to \"MDM\"", "depsync": "25 records",
+		"vppassign": "50 assignments", "mdmpush": "20  accepted"}
 	for _, line := range s.guide {
 		line = strings.TrimSpace(line)
 		if !strings.HasPrefix(line, "go run ./examples/") {
