@@ -13,20 +13,22 @@ import (
 
 	"github.com/applemdm/applemdm/apns"
 	"github.com/applemdm/applemdm/apns/apnstest"
+	"github.com/applemdm/applemdm/internal/faultmatrix"
+	"github.com/applemdm/applemdm/internal/leak"
 )
 
 // What comes of a cell of the fault matrix: success, or a typed error.
 const (
-	works    = "ok"
-	timedOut = "timeout"       // TransportError, context.DeadlineExceeded
-	lostLine = "lost"          // TransportError, sent, nothing known
-	noLine   = "no line"       // TransportError, not sent, ErrNoConnection
-	certBad  = "certificate"   // FixCertificate
-	service  = "5xx"           // ErrService
-	tooMany  = "429"           // ErrTooManyRequests
-	shutting = "shutting down" // ErrShutdown
-	fixIt    = "bad request"   // Error of unknown meaning
-	tooLarge = "lost, at once" // TransportError after one try
+	works    = faultmatrix.Works
+	timedOut = faultmatrix.TimedOut // TransportError, context.DeadlineExceeded
+	lostLine = faultmatrix.Lost     // TransportError, sent, nothing known
+	tooMany  = faultmatrix.Busy429  // ErrTooManyRequests
+	service  = faultmatrix.Server   // ErrService
+	noLine   = "no line"            // TransportError, not sent, ErrNoConnection
+	certBad  = "certificate"        // FixCertificate
+	shutting = "shutting down"      // ErrShutdown
+	fixIt    = "bad request"        // Error of unknown meaning
+	tooLarge = "lost, at once"      // TransportError after one try
 )
 
 // ending names what err is, or says that it is none of the above.
@@ -127,44 +129,33 @@ var faultRows = []faultRow{
 	{"empty DATA", apnstest.Fault{Kind: apnstest.EmptyData}, works, works},
 }
 
-// The columns: the first push of a client, a push on a connection that works, and one among fifty.
-var faultColumns = []struct {
+// faultColumn is a column: so many pushes after so many that work.
+type faultColumn struct {
 	name   string
-	before int // pushes that work, first
-	n      int // pushes, of which the first one to be sent meets the fault
-}{{"first push", 0, 1}, {"later push", 5, 1}, {"among 50", 5, 50}}
+	before int
+	n      int // of which the first one to be sent meets the fault
+}
+
+var faultColumns = []faultColumn{{"first push", 0, 1}, {"later push", 5, 1}, {"among 50", 5, 50}}
 
 // TestFaults is the fault matrix. Whatever goes wrong ends in success or a typed error within the
 // deadline, with one result for every push; afterwards the client works again. -v prints the matrix.
 func TestFaults(t *testing.T) {
-	var matrix strings.Builder
-	fmt.Fprintf(&matrix, "%-28s", "")
-	for _, column := range faultColumns {
-		fmt.Fprintf(&matrix, " %-28s", column.name)
-	}
-	for _, row := range faultRows {
-		fmt.Fprintf(&matrix, "\n%-28s", row.name)
-		t.Run(row.name, func(t *testing.T) {
-			for _, column := range faultColumns {
-				var cell []string
-				for _, forEver := range []bool{false, true} {
-					name := column.name + ", once"
-					if forEver {
-						name = column.name + ", always"
-					}
-					bubble(t, name, func(t *testing.T) { cell = append(cell, row.meet(t, column.before, column.n, forEver)) })
-				}
-				fmt.Fprintf(&matrix, " %-28s", strings.Join(cell, " / "))
-			}
-		})
-	}
-	t.Logf("What comes of a push when it happens once / always:\n%s", &matrix)
+	faultmatrix.Matrix{
+		Service: "apns",
+		Rows:    faultmatrix.Names(faultRows, func(row faultRow) string { return row.name }),
+		Columns: faultmatrix.Names(faultColumns, func(column faultColumn) string { return column.name }),
+		Cell: func(t *testing.T, row, column int, forEver bool) string {
+			return faultRows[row].meet(t, faultColumns[column].before, faultColumns[column].n, forEver)
+		},
+	}.Run(t)
 }
 
 // meet makes n pushes while the fault happens and returns what became of the one that fared worst.
 func (row faultRow) meet(t *testing.T, before, n int, forEver bool) string {
 	srv := anyToken(t)
-	client := newClient(t, srv, nil)
+	cert := issue(t, srv, apnstest.CertOptions{})
+	client := newClientWith(t, srv, cert, nil)
 	for i := range before {
 		if _, err := client.Push(t.Context(), pushTo(1000+i)); err != nil {
 			t.Fatal(err)
@@ -182,8 +173,10 @@ func (row faultRow) meet(t *testing.T, before, n int, forEver bool) string {
 
 	start := time.Now()
 	results, worst := newOnce(t, n), works
+	var errs []any
 	for r := range client.PushAll(t.Context(), pushesTo(n)) {
 		results.note(r)
+		errs = append(errs, r.Err)
 		switch got := ending(r.Err); {
 		case slices.Contains(strings.Split(want, " or "), got):
 			worst = want
@@ -203,6 +196,7 @@ func (row faultRow) meet(t *testing.T, before, n int, forEver bool) string {
 		t.Errorf("left: %+v", got)
 	}
 
+	leak.Find(t, append(secrets(srv, cert), target(0).Token, target(0).PushMagic), errs...)
 	srv.ResetFaults()
 	time.Sleep(20 * time.Minute)
 	if _, err := client.Push(t.Context(), pushTo(5000)); err != nil {

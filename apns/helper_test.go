@@ -14,6 +14,7 @@ import (
 
 	"github.com/applemdm/applemdm/apns"
 	"github.com/applemdm/applemdm/apns/apnstest"
+	"github.com/applemdm/applemdm/internal/leak"
 )
 
 const topic = "com.apple.mgmt.External.6f2d3c1e-8a54-4a57-9c0e-0d4f7b1a2e33"
@@ -36,7 +37,8 @@ func newClient(t testing.TB, srv *apnstest.Server, opts *apns.Options) *apns.Cli
 	return newClientWith(t, srv, issue(t, srv, apnstest.CertOptions{}), opts)
 }
 
-// newClientWith returns a client of srv that shows what certificates holds.
+// newClientWith returns a client of srv that shows what certificates holds. What it logs and tells of its
+// state is searched for secrets when the test ends.
 func newClientWith(t testing.TB, srv *apnstest.Server, certificates apns.CertificateSource, opts *apns.Options) *apns.Client {
 	t.Helper()
 	var o apns.Options
@@ -52,6 +54,16 @@ func newClientWith(t testing.TB, srv *apnstest.Server, certificates apns.Certifi
 	if o.LookupNetIP == nil {
 		o.LookupNetIP = srv.LookupNetIP
 	}
+	shown := leak.Watch(t, func() []string { return secrets(srv, certificates) })
+	if o.Logger == nil {
+		o.Logger = shown.Logger()
+	}
+	if tell := o.OnState; tell != nil {
+		o.OnState = func(s apns.State) {
+			shown.Note(s, s.Err)
+			tell(s)
+		}
+	}
 	client, err := apns.New(certificates, &o)
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +76,22 @@ func newClientWith(t testing.TB, srv *apnstest.Server, certificates apns.Certifi
 		}
 	})
 	return client
+}
+
+// secrets returns what must not show anywhere: tokens and PushMagics that srv has received, a hundred of
+// them, and the private key.
+func secrets(srv *apnstest.Server, certificates apns.CertificateSource) []string {
+	var secrets []string
+	for i, push := range srv.Received() {
+		if i == 100 {
+			break
+		}
+		secrets = append(secrets, push.Token, push.Magic)
+	}
+	if cert, ok := certificates.(*apns.Certificate); ok && cert != nil {
+		secrets = append(secrets, leak.Key(cert.TLS().PrivateKey)...)
+	}
+	return secrets
 }
 
 // addresses is a LookupNetIP that always finds the same.

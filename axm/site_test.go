@@ -145,9 +145,9 @@ func (s *site) hides(t testing.TB, errs ...error) {
 	}
 }
 
-// secrets returns the assertions and access tokens that have travelled.
+// secrets returns the private key, and the assertions and access tokens that have travelled.
 func (s *site) secrets() []string {
-	var secrets []string
+	secrets := leak.Key(s.Account().Key().Private())
 	for _, r := range s.srv.Received() {
 		if _, assertion, found := strings.Cut(string(r.Body), "client_assertion="); found {
 			assertion, _, _ = strings.Cut(assertion, "&")

@@ -3,7 +3,6 @@ package dep_test
 import (
 	"context"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -21,6 +20,7 @@ import (
 	"github.com/applemdm/applemdm/dep"
 	"github.com/applemdm/applemdm/dep/deptest"
 	"github.com/applemdm/applemdm/internal/faultmatrix"
+	"github.com/applemdm/applemdm/internal/leak"
 	"github.com/applemdm/applemdm/internal/memhttp"
 	"github.com/applemdm/applemdm/internal/sim"
 )
@@ -418,7 +418,7 @@ func runFault(t *testing.T, row faultmatrix.Row, call *faultCall, forEver bool, 
 		t.Errorf("violations: %q", v)
 	}
 	secrets := append(c.secrets(), faultCode, strings.ReplaceAll(faultCode, "-", ""), faultRawCode, faultEscrowKey)
-	c.hides(t, append(secrets, keyForms(t, push)...), err)
+	c.hides(t, append(secrets, leak.Key(push.PrivateKey)...), err)
 
 	c.ResetFaults()
 	c.unlockFaults.Reset()
@@ -499,13 +499,6 @@ func TestFaults(t *testing.T) {
 			return runFault(t, rows[row], faultCalls[column], forEver, push)
 		},
 	}.Run(t)
-}
-
-// keyForms returns the forms in which a private key could show.
-func keyForms(t *testing.T, certificate tls.Certificate) []string {
-	t.Helper()
-	raw := keyBytes(t, certificate)
-	return []string{string(raw), hex.EncodeToString(raw), fmt.Sprint(raw), fmt.Sprintf("%#v", raw)}
 }
 
 // Error texts are for people and for logs: short, of one line, and with the name of the call.

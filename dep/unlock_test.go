@@ -43,15 +43,6 @@ func newPushCertificate(t testing.TB) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-func keyBytes(t *testing.T, certificate tls.Certificate) []byte {
-	t.Helper()
-	raw, err := certificate.PrivateKey.(*ecdsa.PrivateKey).Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
 // locked returns an organisation with the device faultPhone locked, its unlock service, and the
 // request that unlocks it.
 func locked(t *testing.T) (*org, *deptest.UnlockServer, dep.UnlockRequest) {

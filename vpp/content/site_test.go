@@ -120,7 +120,8 @@ func (s *site) received(part string) []vpptest.Request {
 	return slices.DeleteFunc(s.srv.Received(), func(r vpptest.Request) bool { return !strings.Contains(r.Path, part) })
 }
 
-// secrets returns the content token, with what is inside it, and the developer tokens that were signed.
+// secrets returns the content token, with what is inside it, the private key, and the developer tokens
+// that were signed.
 func (s *site) secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +130,7 @@ func (s *site) secrets() []string {
 	if err != nil {
 		panic(err)
 	}
-	secrets := []string{file, string(inside)}
+	secrets := append(leak.PEM(s.srv.DeveloperKey().P8), file, string(inside))
 	for _, token := range s.signed {
 		secrets = append(secrets, string(token.Reveal()), strings.Split(string(token.Reveal()), ".")[2])
 	}
