@@ -133,8 +133,14 @@ func pollPause(polls int) time.Duration {
 const pollsPerMinute = 12
 
 // pollTurn returns when the next activity may be asked for. All who wait for activities of a client
-// share three fifths of [Budget].Reads, or 12 requests a minute where none is set.
+// share three fifths of [Budget].Reads, or 12 requests a minute where none is set, and stand in line.
 func (c *Client) pollTurn(ctx context.Context) error {
+	select {
+	case <-c.pollLine:
+		defer func() { c.pollLine <- struct{}{} }()
+	case <-ctx.Done():
+		return poll.Cause(ctx)
+	}
 	share := Rate{Requests: pollsPerMinute, Per: time.Minute}
 	if rate := c.reads.usage().Rate; rate.Requests > 0 {
 		share = Rate{Requests: max(rate.Requests*3/5, 1), Per: rate.Per}

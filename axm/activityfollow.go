@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,8 +34,9 @@ type watch struct {
 	until  time.Time // reading is given up then
 	gaveUp bool      // something is open, and Wait has ended
 
-	tries   int   // that did not tell
-	unknown error // why the activity does not tell
+	tries     int   // that did not tell
+	unknown   error // why the activity does not tell
+	otherwise cell  // what becomes of a device that is not found to be as wanted; its status may be ""
 }
 
 // follow begins to follow a part that was sent. The caller holds mu.
@@ -118,6 +120,7 @@ func (op *Operation) askActivity(ctx context.Context, p *part) error {
 	case errors.Is(err, ErrActivityLog):
 		p.read(now, now.Add(readPatience), activityError(a, err))
 	case err != nil:
+		p.due = now.Add(pollPause(p.tries)) // the others come first when somebody waits again
 		return err
 	case log == nil:
 		p.tries++
@@ -132,8 +135,11 @@ func activityError(a *Activity, why error) *ActivityError {
 	return &ActivityError{ID: a.ID, Status: a.Status, SubStatus: a.SubStatus, Err: why}
 }
 
-// errNoDevices: a log without any section about devices has changed its form.
-var errNoDevices = fmt.Errorf("%w: it has no section about devices", ErrActivityLog)
+// What is wrong with logs that can be read.
+var (
+	errNoDevices = fmt.Errorf("%w: it has no section about devices", ErrActivityLog)
+	errCutLog    = fmt.Errorf("%w: its end may be missing", ErrActivityLog)
+)
 
 // takeLog notes what the log of its activity tells of a part.
 func (op *Operation) takeLog(p *part, a *Activity, log *ActivityLog, now time.Time) {
@@ -142,7 +148,7 @@ func (op *Operation) takeLog(p *part, a *Activity, log *ActivityLog, now time.Ti
 		return
 	}
 	results := make(map[string]DeviceResult, len(p.devices))
-	for _, r := range log.Devices() {
+	for _, r := range log.whole() {
 		serial := strings.ToUpper(r.SerialNumber)
 		if earlier, again := results[serial]; !again || earlier.Succeeded() {
 			results[serial] = r
@@ -155,13 +161,23 @@ func (op *Operation) takeLog(p *part, a *Activity, log *ActivityLog, now time.Ti
 			c.settle(StatusDone, nil)
 		case there:
 			c.settle(StatusFailed, &DeviceError{Status: r.Status, SubStatus: r.SubStatus})
-		case a.Status == ActivityCompleted:
-			c.settle(StatusMissing, nil)
-		default:
-			c.settle(StatusFailed, activityError(a, nil))
 		}
 	}
-	p.phase = ended
+	absent := cell{status: StatusMissing}
+	if a.Status != ActivityCompleted {
+		absent = cell{status: StatusFailed, err: activityError(a, nil)}
+	}
+	if log.cut && op.openIn(p) {
+		p.read(now, now.Add(verifyPatience), activityError(a, errCutLog))
+		p.otherwise = absent
+		return
+	}
+	op.end(p, absent.status, absent.err)
+}
+
+// openIn reports whether something of a part is not settled. The caller holds mu.
+func (op *Operation) openIn(p *part) bool {
+	return slices.ContainsFunc(p.devices, func(i int) bool { return op.cells[i].open() })
 }
 
 // end settles what is open of a part.
@@ -175,15 +191,16 @@ func (op *Operation) end(p *part, status Status, err error) {
 // readBack reads what has become of parts whose activities do not tell.
 func (op *Operation) readBack(ctx context.Context, parts []*part) error {
 	found, err := op.asWanted(ctx, op.openOf(parts))
-	if err != nil {
-		return err
-	}
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	for _, p := range parts {
+		if err != nil {
+			p.due = time.Now().Add(firstPoll)
+			continue
+		}
 		op.takeRead(p, found, time.Now())
 	}
-	return nil
+	return err
 }
 
 // openOf returns the indexes of devices that are not settled.
@@ -202,20 +219,20 @@ func (op *Operation) openOf(parts []*part) (open []int) {
 
 // takeRead notes what was read of a part, and gives it up when its time is over.
 func (op *Operation) takeRead(p *part, found map[int]finding, now time.Time) {
-	open := false
 	for _, i := range p.devices {
 		switch c := &op.cells[i]; {
 		case found[i].is:
 			c.settle(StatusDone, nil)
 		case c.open():
 			c.status, c.err = StatusUncertain, p.unknown
-			open = true
 		}
 	}
-	switch {
-	case !open:
+	switch over := !now.Before(p.until); {
+	case !op.openIn(p):
 		p.phase = ended
-	case !now.Before(p.until):
+	case over && p.otherwise.status != "":
+		op.end(p, p.otherwise.status, p.otherwise.err)
+	case over:
 		p.phase, p.gaveUp = ended, true
 	default:
 		p.due = now.Add(poll.Backoff{Min: firstRead, Max: mostRead}.Delay(p.tries))

@@ -12,6 +12,8 @@ import (
 type ActivityLog struct {
 	Header   []LogField   // of the activity itself, such as OPERATION and ACTIVITY_ID
 	Sections []LogSection // one of them is about devices; others may be there
+
+	cut bool // its last line has no end, so it may be the first part of a log
 }
 
 // LogField is a name and what the log says under it.
@@ -123,7 +125,7 @@ func columnName(text string) string {
 // and after it. It is not strict about the number of fields, quotes, line ends and a byte order mark.
 // Its error is an [*InputError]: the data is something else.
 func ParseActivityLog(data []byte) (*ActivityLog, error) {
-	log := new(ActivityLog)
+	log := &ActivityLog{cut: !bytes.HasSuffix(data, []byte("\n"))}
 	for i, group := range logGroups(data) {
 		log.take(group, i == 0)
 	}
@@ -212,6 +214,16 @@ func (l *ActivityLog) isOne() bool {
 // String names the activity and counts what is in the log.
 func (l *ActivityLog) String() string {
 	return fmt.Sprintf("log of activity %s: %d rows about devices", l.Value("ACTIVITY_ID"), len(l.Devices()))
+}
+
+// whole returns the rows about devices without one that may be cut off within.
+func (l *ActivityLog) whole() []DeviceResult {
+	devices := l.Devices()
+	last := &l.Sections[len(l.Sections)-1]
+	if rows := len(last.Rows); l.cut && rows > 0 && len(last.Rows[rows-1]) < len(last.Columns) && last.devices() != nil {
+		return devices[:len(devices)-1]
+	}
+	return devices
 }
 
 // isAboutDevices reports whether there is a section about devices, perhaps without any.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/applemdm/applemdm/axm"
 )
@@ -88,7 +89,7 @@ func TestParseActivityLogOfManySections(t *testing.T) {
 			{Columns: []string{"total", "succeeded", "not_succeeded"}, Rows: [][]string{{"3", "1", "2"}}},
 		},
 	}
-	if diff := cmp.Diff(want, log); diff != "" {
+	if diff := cmp.Diff(want, log, cmpopts.IgnoreUnexported(axm.ActivityLog{})); diff != "" {
 		t.Error(diff)
 	}
 	devices := []axm.DeviceResult{

@@ -251,6 +251,11 @@ func TestLogsThatTellLittle(t *testing.T) {
 		"several rows":    {"serial_number,operation_status\nA1,ISSUE\nA1,SUCCESS\nA2,SUCCESS\nA2,ISSUE\nNONE,ISSUE\nNONE,ISSUE\n", "A1: failed, A2: failed, NONE: failed"},
 		"no status":       {"serial_number\nA1\n", "A1: failed, A2: missing from the log, NONE: missing from the log"},
 		"nothing in it":   {"serial_number,operation_status\n", "A1: missing from the log, A2: missing from the log, NONE: missing from the log"},
+		"cut in a row":    {"serial_number,operation_status,x\nA1,SUCCESS,y\nA2,ISS", "A1: done, A2: done, NONE: missing from the log"},
+		"cut in a serial": {"serial_number,operation_status\nA1,SUCCESS\nA", "A1: done, A2: done, NONE: missing from the log"},
+		"no end of line":  {"serial_number,operation_status\nA1,SUCCESS\nA2,ISSUE", "A1: done, A2: failed, NONE: missing from the log"},
+		"nothing is cut":  {"serial_number,operation_status\nA1,SUCCESS\nA2,ISSUE\nNONE,ISSUE", "A1: done, A2: failed, NONE: failed"},
+		"cut in its head": {"serial_number,operation_sta", "A1: done, A2: done, NONE: missing from the log"},
 		"only a preamble": {"OPERATION,ASSIGN_DEVICES\nSTATUS,COMPLETED\n", fromDevices},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -294,4 +299,28 @@ func TestLogURLsDoNotShow(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "Signature=hidden") {
 		t.Error(string(text), err)
 	}
+}
+
+// What a stopped activity did not come to has failed, also where its log may be cut off.
+func TestLogOfAStoppedActivityThatIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, nil)
+		lab := s.AddServer(axmtest.MDMServer{Name: "Lab"})
+		s.AddSerials("A1", "A2", "A3", "A4")
+		s.NextActivities(axmtest.Stop)
+		op := begun(t)(s.client.AssignDevices(t.Context(), lab, []string{"A1", "A2", "A3", "A4"}))
+		s.RunActivities()
+		s.SetLog(op.ActivityIDs()[0], []byte("serial_number,operation_status\nA1,SUCCESS\n\"A"))
+		r := waited(t, op)
+		if got := statuses(r); got != "A1: done, A2: done, A3: failed, A4: failed" {
+			t.Error(got)
+		}
+		if e, ok := errors.AsType[*axm.ActivityError](r.Outcomes[3].Err); !ok || e.Status != axm.ActivityStopped || e.Err != nil {
+			t.Error(r.Outcomes[3].Err)
+		}
+		if took := time.Since(startOfTime); took < 2*time.Minute || took > 5*time.Minute {
+			t.Errorf("took %v", took)
+		}
+		s.clean(t, r.Err())
+	})
 }

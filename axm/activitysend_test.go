@@ -105,6 +105,10 @@ func TestOperationThatIsSentInPart(t *testing.T) {
 				if strings.Join(got, ",") != c.want || c.is != nil && !errors.Is(r.Err(), c.is) {
 					t.Error(got, r.Err())
 				}
+				left := len(r.Outcomes.With(axm.StatusNotSent))
+				if p := op.Progress(); p.NotSent != left || p.Total != 8 || p.Done+p.Failed+p.NotSent != 8 {
+					t.Errorf("%+v", p)
+				}
 				if s.posts() != sent {
 					t.Error("something was sent again")
 				}

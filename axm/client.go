@@ -171,7 +171,8 @@ type Client struct {
 	services    map[API]*service
 	reads       *budget
 	writes      *budget
-	polls       *budget // the share of activities in reads
+	polls       *budget       // the share of activities in reads
+	pollLine    chan struct{} // holds a value while nobody waits for polls
 	access      *lease.Lease[*access]
 	state       *edge.Watch[State]
 	refusal     atomic.Pointer[loginRefusal] // of the key that was refused last
@@ -195,6 +196,8 @@ func New(keys KeySource, opts *Options) (*Client, error) {
 		return nil, &InputError{Field: "keys", Rule: "must be set, unless Options.TokenSource is"}
 	}
 	c := &Client{opts: o, keys: keys, reads: newBudget(o.Budget.Reads), writes: newBudget(o.Budget.Writes), polls: newBudget(Rate{})}
+	c.pollLine = make(chan struct{}, 1)
+	c.pollLine <- struct{}{}
 	if err := c.newEngines(); err != nil {
 		return nil, err
 	}

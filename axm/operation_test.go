@@ -409,3 +409,27 @@ func TestOperationThatCannotBeAskedFor(t *testing.T) {
 		s.clean(t)
 	})
 }
+
+// An activity whose log cannot be had for a while does not keep what is known of the others.
+func TestOperationWithOneLogOutOfReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *axm.Options) { o.ActivitySize = 1 })
+		lab := s.AddServer(axmtest.MDMServer{Name: "Lab"})
+		s.AddSerials("A1", "A2", "A3")
+		op := begun(t)(s.client.AssignDevices(t.Context(), lab, []string{"A1", "A2", "A3"}))
+		s.srv.Fail(axmtest.Fault{Path: "/activity-logs/" + op.ActivityIDs()[0] + "/*", Kind: axmtest.HTML, Count: -1})
+		for range 2 {
+			if r, err := op.Wait(t.Context()); !errors.Is(err, axm.ErrServer) || r != nil {
+				t.Error(r, err)
+			}
+		}
+		if got := statuses(op.Result()); got != "A1: pending, A2: done, A3: done" {
+			t.Error(got)
+		}
+		s.srv.ResetFaults()
+		if r := waited(t, op); !r.Done() {
+			t.Error(statuses(r))
+		}
+		s.clean(t)
+	})
+}
