@@ -2,8 +2,6 @@ package vpp
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -176,21 +174,14 @@ func (op *Operation) seatsAsWanted(ctx context.Context, cells []int) (map[int]bo
 		of   AdamNumber
 		with string
 	}
-	var mu sync.Mutex
 	renewing := make(map[seat]bool)
-	err := parallel(ctx, slices.Collect(maps.Keys(filters)), func(ctx context.Context, filter SubscriptionAssignmentFilter) error {
+	for filter := range filters { // one after the other: Apple wants no two cursors at once
 		for a, err := range op.client.SubscriptionAssignments(ctx, filter) {
 			if err != nil {
-				return err
+				return nil, err
 			}
-			mu.Lock()
 			renewing[seat{a.AdamID, a.ClientUserID}] = a.Renewing
-			mu.Unlock()
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
 	is := make(map[int]bool, len(cells))
 	for _, i := range cells {
