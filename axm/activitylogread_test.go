@@ -170,7 +170,7 @@ func TestLogWhoseActivityIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, op := logged(t, nil, nil)
 		s.srv.Fail(axmtest.Fault{Path: logsPath, Kind: axmtest.Answer, Status: 403})
-		s.srv.Fail(axmtest.Fault{Path: "/v1/orgDeviceActivities/*", Kind: axmtest.Answer, Status: 400})
+		s.srv.Fail(axmtest.Fault{Path: "/v1/orgDeviceActivities/*", Skip: 1, Kind: axmtest.Answer, Status: 400})
 		_, err := op.Wait(t.Context())
 		if !errors.Is(err, axm.ErrInvalidRequest) {
 			t.Error(err)

@@ -73,12 +73,11 @@ func isRefusal(err error) bool {
 	return errors.Is(err, ErrConflict) || errors.Is(err, ErrInvalidRequest) || errors.Is(err, ErrNotFound)
 }
 
-// blamesDevices reports whether a refusal is about the devices of its request, so that others may fare
-// better.
+// blamesDevices reports whether a refusal names devices of its request, so that others may fare better.
 func blamesDevices(refusal error) bool {
 	e, ok := errors.AsType[*Error](refusal)
 	return ok && slices.ContainsFunc(e.Items, func(item ErrorItem) bool {
-		return strings.Contains(item.Source.Pointer, "/relationships/devices")
+		return strings.Contains(item.Source.Pointer, "/relationships/devices/data/")
 	})
 }
 

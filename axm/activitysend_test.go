@@ -179,6 +179,19 @@ func TestOperationWhoseDevicesAreAllRefused(t *testing.T) {
 	})
 }
 
+// Activities that are too large for Apple would all be, so one refusal is enough.
+func TestOperationWhoseActivitiesAreTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, &axmtest.Options{MaxActivityDevices: 5}, func(o *axm.Options) { o.ActivitySize = 10 })
+		lab := s.AddServer(axmtest.MDMServer{Name: "Lab"})
+		op, err := s.client.AssignDevices(t.Context(), lab, s.AddRandomDevices(50))
+		if op != nil || !errors.Is(err, axm.ErrInvalidRequest) || s.posts() != 1 {
+			t.Error(op, err, s.posts())
+		}
+		s.clean(t, err)
+	})
+}
+
 // A request that was surely not processed is repeated.
 func TestOperationThatIsRefusedOnce(t *testing.T) {
 	for name, fault := range map[string]axmtest.Fault{

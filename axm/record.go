@@ -105,7 +105,7 @@ func (r *OperationRecord) order() (*order, error) {
 	if len(unique) != len(r.SerialNumbers) {
 		return nil, &InputError{Field: "record.SerialNumbers", Rule: "must not name a device twice"}
 	}
-	return &order{kind: r.Type, serverID: r.ServerID, deadline: r.Deadline, serials: unique}, nil
+	return &order{kind: r.Type, serverID: r.ServerID, deadline: r.Deadline.UTC().Truncate(time.Second), serials: unique}, nil
 }
 
 // restore takes over an activity of a record. The caller holds mu.
