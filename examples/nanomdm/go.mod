@@ -9,7 +9,10 @@ require (
 	github.com/micromdm/nanodep v0.7.0
 	github.com/micromdm/nanolib v0.5.0
 	github.com/micromdm/nanomdm v0.9.0
+	github.com/micromdm/plist v0.2.2
+	github.com/smallstep/pkcs7 v0.2.3
 	golang.org/x/oauth2 v0.37.0
+	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
 require (
@@ -20,16 +23,13 @@ require (
 	github.com/google/btree v1.0.0 // indirect
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
-	github.com/micromdm/plist v0.2.2 // indirect
 	github.com/peterbourgon/diskv/v3 v3.0.1 // indirect
-	github.com/smallstep/pkcs7 v0.2.3 // indirect
 	go.yaml.in/yaml/v4 v4.0.0-rc.6 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 	gopkg.in/dnaeon/go-vcr.v4 v4.0.7 // indirect
-	software.sslmate.com/src/go-pkcs12 v0.7.4 // indirect
 )
 
 replace github.com/applemdm/applemdm => ../..
