@@ -43,7 +43,6 @@ type settings struct {
 	baseURL  string
 	tokenURL string
 	logHost  string
-	logHost  string
 	size     int
 	verify   bool
 	list     bool
@@ -65,7 +64,6 @@ func main() {
 	flag.StringVar(&s.baseURL, "base", "", "`URL` of the service, if it is not Apple's")
 	flag.StringVar(&s.tokenURL, "token", "", "`URL` of the token service, if it is not Apple's")
 	flag.StringVar(&s.logHost, "logs", "", "`host` of the logs of activities, if it is not Apple's")
-	flag.StringVar(&s.logHost, "loghost", "", "`host` from which logs may be read too, if they are not at Apple's")
 	flag.IntVar(&s.size, "size", 0, "most `devices` of one activity")
 	flag.BoolVar(&s.verify, "verify", false, "read the devices back in the end")
 	flag.BoolVar(&s.list, "list", false, "only list the servers")
@@ -119,9 +117,6 @@ func run(ctx context.Context, s settings) error {
 // open makes the client that all of this program uses.
 func open(s settings, key *axm.Key, opts *axm.Options) (*axm.Client, error) {
 	opts.UserAgent, opts.ActivitySize = "axmmove/1.0", s.size
-	if s.logHost != "" {
-		opts.LogHosts = []string{s.logHost}
-	}
 	if s.verbose {
 		opts.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
