@@ -19,24 +19,30 @@ type enrolment struct {
 	online       bool
 }
 
-// enroll lets a device of ours fetch its profile and check in: from now on it can be woken.
-func (w *world) enroll(serial string) error {
+// enroll lets devices of ours fetch their profiles and check in: from now on they can be woken.
+func (w *world) enroll(serials ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.here[serial] {
-		return fmt.Errorf("%s is not assigned to %q, so it cannot enroll", serial, ourServer)
+	for _, serial := range serials {
+		if !w.here[serial] {
+			return fmt.Errorf("%s is not assigned to %q, so it cannot enroll", serial, ourServer)
+		}
+		if w.enrolled[serial] == nil {
+			w.checkIn(serial)
+		}
 	}
-	if w.enrolled[serial] != nil {
-		return nil
-	}
+	w.dep.PushProfile(serials...)
+	return nil
+}
+
+// checkIn is what the TokenUpdate of a device does.
+func (w *world) checkIn(serial string) {
 	digest := sha256.Sum256([]byte(serial))
 	e := &enrolment{token: hex.EncodeToString(digest[:]), magic: "magic-of-" + serial, online: true}
 	e.device = w.apns.AddToken(pushTopic, e.token, e.magic)
 	e.device.Online(true)
 	w.enrolled[serial] = e
 	w.byToken[e.token] = serial
-	w.dep.PushProfile(serial)
-	return nil
 }
 
 // unenroll ends the enrolment, as erasing the device does: pushes to it are answered 410.
@@ -82,18 +88,20 @@ func (w *world) compare() (changed bool) {
 		listed[device.SerialNumber] = true
 	}
 	assigned := map[string]bool{}
+	var arrivals []deptest.Device
 	for _, device := range w.org.Devices() {
 		if device.ServerID != w.servers[ourServer] {
 			continue
 		}
 		assigned[device.SerialNumber] = true
 		if !w.here[device.SerialNumber] {
-			w.dep.AddDevices(arrival(device))
+			arrivals = append(arrivals, arrival(device))
 			w.here[device.SerialNumber] = true
 			listed[device.SerialNumber] = true
-			changed = true
 		}
 	}
+	w.dep.AddDevices(arrivals...)
+	changed = len(arrivals) > 0
 	for serial := range w.here {
 		if assigned[serial] && listed[serial] {
 			continue

@@ -63,10 +63,8 @@ func (c *control) addDevices(r *http.Request) (any, error) {
 	}
 	c.world.org.AssignDevices(id, serials...)
 	err = c.world.follow()
-	for _, serial := range serials {
-		if in.Enrolled {
-			err = errors.Join(err, c.world.enroll(serial))
-		}
+	if in.Enrolled {
+		err = errors.Join(err, c.world.enroll(serials...))
 	}
 	return map[string]any{"serialNumbers": serials}, errors.Join(err, c.world.writeLists())
 }

@@ -98,15 +98,18 @@ func isLoopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// follow keeps the services in step with each other.
+// follow keeps the services in step with each other: four times a second, or less often when there are
+// so many devices that a look at them takes long.
 func (s *serving) follow(ctx context.Context) {
 	defer close(s.done)
-	ticks := time.NewTicker(250 * time.Millisecond)
-	defer ticks.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		select {
-		case <-ticks.C:
+		case <-pause.C:
+			start := time.Now()
 			s.world.follow() // an error shows at the next look at the state
+			pause.Reset(max(250*time.Millisecond, 10*time.Since(start)))
 		case <-ctx.Done():
 			return
 		}

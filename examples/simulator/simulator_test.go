@@ -186,3 +186,20 @@ func TestGuide(t *testing.T) {
 		}
 	}
 }
+
+func TestSchool(t *testing.T) {
+	c := begin(t, settings{devices: 5, school: true})
+	if m := c.serving.world.manifest(); m.AxM.Scope != "school.api" || !strings.HasPrefix(m.AxM.ClientID, "SCHOOLAPI.") {
+		t.Errorf("scope %q, client %q", m.AxM.Scope, m.AxM.ClientID)
+	}
+	account, err := c.depClient().Account(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if account.OrgType != "edu" || account.OrgName != organisation {
+		t.Errorf("account %q, %q", account.OrgType, account.OrgName)
+	}
+	for _, err := range c.depClient().Persons(t.Context()) {
+		t.Errorf("persons: %v", err)
+	}
+}

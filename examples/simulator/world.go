@@ -152,10 +152,8 @@ func (w *world) populate(n int) error {
 	if err := w.follow(); err != nil {
 		return err
 	}
-	for _, serial := range ours {
-		if err := w.enroll(serial); err != nil {
-			return err
-		}
+	if err := w.enroll(ours...); err != nil {
+		return err
 	}
 	return w.writeLists()
 }

@@ -79,13 +79,21 @@ func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// wait waits until the page itself says that an expression is true.
+// wait waits until the page itself says that an expression is true. It asks again after an error, for
+// the browser may be changing from one page to the next.
 func (b *tab) wait(expression string) {
 	b.t.Helper()
-	err := chromedp.Do(b.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(10*time.Second)))
-	if err != nil {
-		body, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
-		b.t.Fatalf("%s: %v\n%s", expression, err, body)
+	ticks := time.NewTicker(50 * time.Millisecond)
+	defer ticks.Stop()
+	for give := time.Now().Add(15 * time.Second); ; <-ticks.C {
+		is, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		if is && err == nil {
+			return
+		}
+		if time.Now().After(give) || b.ctx.Err() != nil {
+			body, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
+			b.t.Fatalf("not true: %s: %v\n%s", expression, err, body)
+		}
 	}
 }
 
