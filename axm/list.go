@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/applemdm/applemdm/internal/lenient"
@@ -118,21 +119,40 @@ func (t *pageTail) cursor() (string, error) {
 func resourcePage[T any, P flat[T]](body []byte) ([]T, pageTail, error) {
 	var document struct {
 		pageTail
-		Data *[]resource[T] `json:"data"`
+		Data resources[T] `json:"data"`
 	}
+	document.Data.list = make([]resource[T], 0, len(body)/resourceSize)
 	err := decode[T, P](body, &document)
-	if err == nil && document.Data == nil {
+	if err == nil && !document.Data.told {
 		err = errNoData
 	}
 	if err != nil {
 		return nil, pageTail{}, err
 	}
-	items := make([]T, len(*document.Data))
-	for i, r := range *document.Data {
+	items := make([]T, len(document.Data.list))
+	for i := range items {
+		r := &document.Data.list[i]
 		items[i] = r.Attributes
 		flatten[T, P](&items[i], r.ID)
 	}
 	return items, document.pageTail, nil
+}
+
+// resourceSize is what a resource takes of a page at the least, in bytes, when it has all its
+// attributes: devices take some 1,200. With room for all from the beginning, a page costs half of the
+// memory that it would if its list grew.
+const resourceSize = 1 << 10
+
+// resources is the list of a page, if there is one.
+type resources[T any] struct {
+	list []resource[T]
+	told bool
+}
+
+// UnmarshalJSONFrom decodes the list into the room that it has.
+func (r *resources[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	r.told = dec.PeekKind() != jsontext.KindNull
+	return json.UnmarshalDecode(dec, &r.list)
 }
 
 // linkagePage decodes a page that only names resources.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 
 	"github.com/applemdm/applemdm/apns"
@@ -87,7 +85,7 @@ func (t *apnsTask) run() (apnsResult, error) {
 			return apnsResult{}, err
 		}
 	}
-	stop, err := t.profile()
+	stop, err := profile(strings.ReplaceAll(t.Client, "/", "-"))
 	if err != nil {
 		return apnsResult{}, err
 	}
@@ -122,29 +120,3 @@ const pushTopic = "com.apple.mgmt.External.5e0f4c5a-7a61-4d5e-9e0b-2a1c3d4e5f60"
 func pushToken(i int) string { return fmt.Sprintf("%064x", 0x9e3779b97f4a7c15*uint64(i+1)) }
 
 func pushMagic(i int) string { return fmt.Sprintf("%08X-0000-4000-8000-000000000000", i) }
-
-// profile begins to record where processor time and allocations go, if BENCH_PROFILE says where to
-// write that. The figures of such a run are worse.
-func (t *apnsTask) profile() (stop func() error, err error) {
-	prefix := os.Getenv("BENCH_PROFILE")
-	if prefix == "" {
-		return func() error { return nil }, nil
-	}
-	name := prefix + strings.ReplaceAll(t.Client, "/", "-")
-	cpu, err := os.Create(name + ".cpu.prof")
-	if err != nil {
-		return nil, err
-	}
-	runtime.MemProfileRate = 512
-	return func() error {
-		pprof.StopCPUProfile()
-		allocs, err := os.Create(name + ".allocs.prof")
-		if err != nil {
-			return err
-		}
-		if err := pprof.Lookup("allocs").WriteTo(allocs, 0); err != nil {
-			return err
-		}
-		return allocs.Close()
-	}, pprof.StartCPUProfile(cpu)
-}

@@ -3,6 +3,7 @@
 //	go run . dep   # the Device Assignment client, and nanodep
 //	go run . apns  # the push client, and apns2, nanopush, net/http and h2load
 //	go run . vpp   # the Apps and Books client, and asking for one page at a time
+//	go run . axm   # the Apple Business API client, and nanoaxm and encoding/json
 //	go run . all
 //
 // Each line is a figure: its name, ours, the peer's, and how many times better ours is. Figures of
@@ -45,7 +46,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return errors.New("what to measure? dep, apns, vpp or all")
+		return errors.New("what to measure? dep, apns, vpp, axm or all")
 	}
 	switch args[0] {
 	case "dep":
@@ -54,14 +55,16 @@ func run(args []string) error {
 		return report(apnsFigures)
 	case "vpp":
 		return report(vppFigures)
+	case "axm":
+		return report(axmFigures)
 	case "all":
-		return report(depFigures, apnsFigures, vppFigures)
+		return report(depFigures, apnsFigures, vppFigures, axmFigures)
 	case "serve-dep", "walk-dep": // by depFigures itself, as processes of their own
 		return depChild(args)
 	case "serve-apns", "push-apns": // by apnsFigures itself, likewise
 		return apnsChild(args[0])
 	}
-	return fmt.Errorf("nothing named %q to measure; there is: dep, apns, vpp, all", args[0])
+	return fmt.Errorf("nothing named %q to measure; there is: dep, apns, vpp, axm, all", args[0])
 }
 
 // report measures and prints.
