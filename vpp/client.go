@@ -138,8 +138,8 @@ type Client struct {
 	state  *edge.Watch[State]
 	pages  chan struct{} // holds one for each page that is being asked for
 
-	location location
-	notices  notices
+	location *location
+	notices  *notices
 }
 
 // New returns a Client that uses the token that tokens holds: a [*Token] is a TokenSource of itself.
@@ -155,7 +155,7 @@ func New(tokens TokenSource, opts *Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{opts: o, tokens: tokens, pace: pace.New[*Error](), pages: make(chan struct{}, pagesInFlight)}
-	c.location.uid = o.UID
+	c.location, c.notices = &location{uid: o.UID}, new(notices)
 	if c.engine, err = c.newEngine(o.BaseURL); err != nil {
 		return nil, err
 	}

@@ -192,3 +192,26 @@ func TestLoggingAndTracingShowNoSecret(t *testing.T) {
 		}
 	})
 }
+
+// Package fmt knows no lock: it must not come upon a map that is in use.
+func TestAClientAtWorkCanBePrinted(t *testing.T) {
+	s := newSite(t, nil, func(o *vpp.Options) { o.PollAfter = time.Millisecond })
+	s.stock(1)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = fmt.Sprintf("%v %+v %#v", s.client, s.client, s.client)
+			}
+		}
+	})
+	for range 50 {
+		wait(t, s.associate(t, 1, 1), nil)
+	}
+	close(stop)
+	wg.Wait()
+}

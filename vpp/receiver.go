@@ -67,7 +67,7 @@ type Receiver struct {
 
 	mu    sync.Mutex
 	stats ReceiverStats
-	seen  seen
+	seen  *seen
 }
 
 // ReceiverStats counts what a [Receiver] has answered.
@@ -91,7 +91,7 @@ func NewReceiver(client *Client, opts *ReceiverOptions) (*Receiver, error) {
 	case opts.Timeout < 0:
 		return nil, &InputError{Field: "ReceiverOptions.Timeout", Rule: "must not be negative"}
 	}
-	r := &Receiver{client: client, opts: *opts}
+	r := &Receiver{client: client, opts: *opts, seen: new(seen)}
 	r.opts.Timeout = cmp.Or(r.opts.Timeout, 10*time.Second)
 	return r, nil
 }

@@ -12,7 +12,7 @@ import (
 // What is being handled is not forgotten, however much comes meanwhile.
 func TestSeenIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := new(Receiver)
+		r := &Receiver{seen: new(seen)}
 		_, slow, _ := r.begin(t.Context(), "slow")
 		for i := range 3 * maxSeen {
 			first, e, err := r.begin(t.Context(), fmt.Sprint(i))

@@ -137,7 +137,7 @@ func (c *Client) learnLocation(ctx context.Context) error {
 func (c *Client) forbidsWriting() error {
 	c.location.mu.Lock()
 	defer c.location.mu.Unlock()
-	switch l := &c.location; {
+	switch l := c.location; {
 	case l.strayed != nil:
 		return l.strayed
 	case c.isOther(l.claimed):
