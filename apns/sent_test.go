@@ -6,8 +6,6 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"net"
-	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -30,17 +28,6 @@ func (l tapped) Write(p []byte) (int, error) {
 	l.out.Write(p)
 	l.mu.Unlock()
 	return l.Conn.Write(p)
-}
-
-// messageOf is what a push tells.
-func messageOf(p apnstest.Push) sent.Message {
-	header := http.Header{}
-	for _, field := range p.Header {
-		if !strings.HasPrefix(field.Name, ":") {
-			header[field.Name] = append(header[field.Name], field.Value)
-		}
-	}
-	return sent.Message{Call: p.Get(":method") + " " + p.Get(":path"), Sent: sent.Of(nil, header, p.Body)}
 }
 
 // What a push sends is in the README's table, and nothing is there that is never sent. The
@@ -72,7 +59,14 @@ func TestWhatIsSent(t *testing.T) {
 		}
 		var messages []sent.Message
 		for _, p := range srv.Received() {
-			messages = append(messages, messageOf(p))
+			fields := func(yield func(name, value string) bool) {
+				for _, f := range p.Header {
+					if !yield(f.Name, f.Value) {
+						return
+					}
+				}
+			}
+			messages = append(messages, sent.HTTP2(fields, p.Body))
 		}
 		block, _ := pem.Decode(certPEM)
 		mu.Lock()

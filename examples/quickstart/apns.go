@@ -40,9 +40,9 @@ func pushing(ctx context.Context, stage *stage, serials []string) error {
 	}
 	erased := targets[len(targets)/2]
 	apple.Unregister(erased.Token, time.Now().Add(-time.Hour))
-	time.AfterFunc(15*time.Millisecond, func() { apple.GoAway("Shutdown") })
 
-	outcome := pushToAll(ctx, stage, client, targets)
+	outcome := pushToAll(ctx, stage, client, apple, targets)
+	stage.watchedPushes(apple.Received())
 	stage.say("  survived: a connection that the service closed on the way (%d were opened)", client.Stats().Dials)
 	if !slices.Equal(outcome.drop, []string{erased.Token}) {
 		return fmt.Errorf("the tokens to drop are %v", outcome.drop)
@@ -89,7 +89,8 @@ type pushOutcome struct {
 	drop     []string
 }
 
-func pushToAll(ctx context.Context, stage *stage, client *apns.Client, targets []apns.Target) pushOutcome {
+// pushToAll wakes all targets. After a fifth of them the service closes the connection.
+func pushToAll(ctx context.Context, stage *stage, client *apns.Client, apple *apnstest.Server, targets []apns.Target) pushOutcome {
 	bar := stage.progress("pushes", len(targets))
 	defer bar.close()
 	var outcome pushOutcome
@@ -102,6 +103,9 @@ func pushToAll(ctx context.Context, stage *stage, client *apns.Client, targets [
 	}
 	for result := range client.PushAll(ctx, pushes) {
 		bar.add(1)
+		if bar.done == len(targets)/5 {
+			apple.GoAway("Shutdown")
+		}
 		switch result.Disposition() {
 		case apns.Accepted:
 			outcome.accepted++

@@ -13,20 +13,20 @@ import (
 )
 
 // deviceAssignment is the chapter about Device Assignment: a server that got its token this morning,
-// 2,500 devices, and a gateway that is not at its best. It returns
-// the serial numbers of the devices that the server has at the end of the day.
-func deviceAssignment(ctx context.Context, stage *stage) ([]string, error) {
-	apple := deptest.NewServer(&deptest.Options{MaxLimit: 250}) // stands for Apple
+// the devices of the school, and a gateway that is not at its best. It returns the serial numbers of
+// the devices that the server has at the end of the day.
+func deviceAssignment(ctx context.Context, stage *stage, school *school) ([]string, error) {
+	apple := deptest.NewServer(&deptest.Options{MaxLimit: 250, Account: deptest.Account{ServerName: serverName, OrgName: schoolName}})
 	defer apple.Close()
-	apple.AddRandomDevices(2_500)
+	school.deliver(apple)
 
-	stage.say("A server token")
+	stage.say("\nA server token")
 	credentials, err := obtainToken(stage, apple)
 	if err != nil {
 		return nil, err
 	}
 	client, err := dep.New(credentials.Token, &dep.Options{
-		HTTPClient: apple.Client(),
+		HTTPClient: stage.watched("dep", apple.Client()),
 		BaseURL:    apple.URL,
 		UserAgent:  "quickstart/1.0",
 		PageSize:   250,
@@ -41,23 +41,16 @@ func deviceAssignment(ctx context.Context, stage *stage) ([]string, error) {
 	}
 	stage.say("  logged in as %q of %s", account.ServerName, account.OrgName)
 
-	office, err := newOffice(stage, client)
+	office, err := newOffice(stage, school, client)
 	if err != nil {
 		return nil, err
 	}
-	if err := office.firstSync(ctx, apple); err != nil {
-		return nil, err
+	for _, part := range []func(context.Context, *deptest.Server) error{office.firstSync, office.assignAll, office.laterThatDay} {
+		if err := part(ctx, apple); err != nil {
+			return nil, err
+		}
 	}
-	if err := office.assignAll(ctx, apple); err != nil {
-		return nil, err
-	}
-	if err := office.laterThatDay(ctx, apple); err != nil {
-		return nil, err
-	}
-	stage.note("devices at Apple", "%d", len(apple.Devices()))
-	stage.note("devices here", "%d", len(office.devices))
-	stage.note("logins", "%d", apple.Logins())
-	stage.note("requests to the service", "%d", len(apple.Received()))
+	stage.note("devices in the end, at Apple and here", "%d, %d", len(apple.Devices()), len(office.devices))
 	return slices.Sorted(maps.Keys(office.devices)), nil
 }
 
@@ -83,6 +76,7 @@ func obtainToken(stage *stage, portal *deptest.Server) (dep.Credentials, error) 
 // office is the backend: it knows the devices and sees to it that each has the profile.
 type office struct {
 	stage    *stage
+	school   *school
 	client   *dep.Client
 	syncer   *dep.Syncer
 	assigner *dep.Assigner
@@ -97,8 +91,8 @@ type office struct {
 	throttled   int
 }
 
-func newOffice(stage *stage, client *dep.Client) (*office, error) {
-	o := &office{stage: stage, client: client, devices: map[string]dep.Device{}}
+func newOffice(stage *stage, school *school, client *dep.Client) (*office, error) {
+	o := &office{stage: stage, school: school, client: client, devices: map[string]dep.Device{}}
 	var err error
 	if o.syncer, err = dep.NewSyncer(client, o.handle, nil); err != nil {
 		return nil, err
@@ -168,7 +162,7 @@ func (o *office) firstSync(ctx context.Context, apple *deptest.Server) error {
 	apple.Fail(deptest.Fault{Path: "/server/devices", Skip: 3, Kind: deptest.Answer,
 		Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}}})
 	apple.ExpireSessions()
-	o.progress = o.stage.progress("devices", 2_500)
+	o.progress = o.stage.progress("devices", purchase)
 	if err := o.syncer.Sync(ctx); err != nil {
 		return err
 	}
@@ -198,10 +192,7 @@ func (o *office) assignAll(ctx context.Context, apple *deptest.Server) error {
 	}
 	o.profileUUID = defined.ProfileUUID
 
-	serials := make([]string, 0, len(o.devices))
-	for serial := range o.devices {
-		serials = append(serials, serial)
-	}
+	serials := slices.Sorted(maps.Keys(o.devices))
 	apple.Throttle(serials[0], 2*time.Second)
 	o.progress = o.stage.progress("profiles assigned", len(serials))
 	if err := o.assigner.Assign(o.profileUUID, serials); err != nil {
@@ -217,8 +208,8 @@ func (o *office) assignAll(ctx context.Context, apple *deptest.Server) error {
 	return nil
 }
 
-// laterThatDay shows changes that arrive by sync: a new device, one that is moved here again, and one
-// that leaves.
+// laterThatDay shows changes that arrive by sync: a device that the school has bought since, one that is
+// moved here again, and one that leaves.
 func (o *office) laterThatDay(ctx context.Context, apple *deptest.Server) error {
 	o.stage.say("\nLater that day")
 	if err := o.syncer.Sync(ctx); err != nil {
@@ -227,7 +218,11 @@ func (o *office) laterThatDay(ctx context.Context, apple *deptest.Server) error 
 	o.stage.say("  %d changes came back: our own assignments", o.events-o.read)
 	before, assigned := o.events, o.assigned
 
-	fresh := apple.AddRandomDevices(1)[0]
+	fresh, err := o.school.oneMore(ctx)
+	if err != nil {
+		return err
+	}
+	o.school.deliver(apple)
 	all := apple.Devices()
 	moved, leaving := all[0].SerialNumber, all[1].SerialNumber
 	apple.MoveDevice(moved)

@@ -3,8 +3,13 @@
 //
 //	go run ./examples/quickstart
 //
-// It is written to be read. Each file is a chapter: dep.go is about Device Assignment,
-// apns.go about the push that wakes devices, vpp.go about apps for them.
+// A school has bought 2,500 devices. They arrive in Apple School Manager and are assigned to our
+// server, get a profile, check in, are woken, and get apps; whatever can go wrong on the way does.
+// At the end it shows what has been sent to Apple for that.
+//
+// It is written to be read. Each file is a chapter: axm.go is about the School API, dep.go about
+// Device Assignment, apns.go about the push that wakes devices, vpp.go about apps for them. stage.go
+// shows the story and wire.go counts what is sent.
 package main
 
 import (
@@ -32,16 +37,25 @@ func usage() {
 It takes no flags.
 
 With real credentials, or a simulator on a port:
+  go run ./examples/axmmove -h    moves devices to a server, with an API key
   go run ./examples/depsync -h    follows the device list of a server token
   go run ./examples/mdmpush -h    wakes devices with a push certificate
   go run ./examples/vppassign -h  assigns apps with a content token
+
+For clients in any language:
+  go run ./examples/simulator -h  serves all four simulators on ports of this machine
 `)
 }
 
-// run tells the story and ends with its table.
+// run tells the story and ends with its tables.
 func run(ctx context.Context, stage *stage) error {
 	start := time.Now()
-	serials, err := deviceAssignment(ctx, stage)
+	school := newSchool(stage)
+	defer school.apple.Close()
+	if err := school.arrival(ctx); err != nil {
+		return err
+	}
+	serials, err := deviceAssignment(ctx, stage, school)
 	if err != nil {
 		return err
 	}
@@ -51,5 +65,9 @@ func run(ctx context.Context, stage *stage) error {
 	if err := assigning(ctx, stage, serials); err != nil {
 		return err
 	}
-	return stage.table(time.Since(start))
+	if err := stage.table(time.Since(start)); err != nil {
+		return err
+	}
+	stage.sentTable()
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ type stage struct {
 	out      io.Writer
 	terminal bool
 	rows     []row
+	lines    []*line // to Apple: see wire.go
 }
 
 // row is one line of the table at the end.
@@ -74,6 +76,27 @@ func (p *progress) close() {
 	}
 	p.bar.Exit()
 	fmt.Fprintln(p.stage.out)
+}
+
+// watch waits for an operation of Apple's and shows meanwhile how much of it is done.
+func watch[R any](ctx context.Context, bar *progress, done func() int, wait func(context.Context) (R, error)) (R, error) {
+	defer bar.close()
+	ended := make(chan func() (R, error), 1)
+	go func() {
+		result, err := wait(ctx)
+		ended <- func() (R, error) { return result, err }
+	}()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			bar.set(done())
+		case end := <-ended:
+			bar.set(done())
+			return end()
+		}
+	}
 }
 
 // table shows the results.

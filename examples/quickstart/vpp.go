@@ -24,7 +24,7 @@ const (
 func assigning(ctx context.Context, stage *stage, serials []string) error {
 	apple := vpptest.NewServer(&vpptest.Options{EventDelay: 300 * time.Millisecond})
 	defer apple.Close()
-	location := apple.AddLocation(vpptest.LocationOptions{Name: "Lakeside School"})
+	location := apple.AddLocation(vpptest.LocationOptions{Name: schoolName, OrgName: schoolName})
 	location.Buy(vpptest.Asset{AdamID: string(mapApp), Total: len(serials) - 1})
 	location.Buy(vpptest.Asset{AdamID: string(notesApp), Unlimited: true})
 
@@ -64,7 +64,6 @@ func assigning(ctx context.Context, stage *stage, serials []string) error {
 	}
 	stage.note("apps assigned", "%d", 2*len(serials))
 	stage.note("notifications received", "%d", store.notifications.Load())
-	stage.note("requests to Apps and Books", "%d", len(apple.Received()))
 	return nil
 }
 
@@ -84,10 +83,10 @@ func openStore(ctx context.Context, stage *stage, apple *vpptest.Server, locatio
 	}
 	s := &store{stage: stage}
 	s.client, err = vpp.New(token, &vpp.Options{
-		HTTPClient: apple.Client(),
+		HTTPClient: stage.watched("vpp", apple.Client()),
 		BaseURL:    apple.URL + "/mdm/v2",
 		UserAgent:  "quickstart/1.0",
-		MDM:        vpp.MDMInfo{ID: "0d2f6c1e-8a54-4a57-9c0e-0d4f7b1a2e33", Name: "Quickstart", Metadata: "mdm.example.org"},
+		MDM:        vpp.MDMInfo{ID: "0d2f6c1e-8a54-4a57-9c0e-0d4f7b1a2e33", Name: serverName, Metadata: "mdm.example.org"},
 		Retry:      vpp.Retry{MinWait: 100 * time.Millisecond},
 	})
 	if err != nil {
@@ -129,30 +128,5 @@ func (s *store) assign(ctx context.Context, apple *vpptest.Server, serials []str
 		return nil, err
 	}
 	bar := s.stage.progress("apps assigned", operation.Progress().Total)
-	defer bar.close()
-	return watch(ctx, operation, bar)
-}
-
-// watch waits for the operation and shows how far it is.
-func watch(ctx context.Context, operation *vpp.Operation, bar *progress) (*vpp.Result, error) {
-	type outcome struct {
-		result *vpp.Result
-		err    error
-	}
-	ended := make(chan outcome, 1)
-	go func() {
-		result, err := operation.Wait(ctx)
-		ended <- outcome{result, err}
-	}()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			bar.set(operation.Progress().Done)
-		case end := <-ended:
-			bar.set(operation.Progress().Done)
-			return end.result, end.err
-		}
-	}
+	return watch(ctx, bar, func() int { return operation.Progress().Done }, operation.Wait)
 }

@@ -10,12 +10,22 @@ import (
 // Compare tells in which way the table is not what messages show: an item or a call travels that is
 // not listed, or one is listed that never travels. What comes from Apple may be more than is listed.
 func (t *Table) Compare(messages []Message) []string {
-	c := comparison{table: t, calls: t.Calls(), wrong: map[string]bool{}, seen: map[string]bool{}}
+	c := t.begin(messages)
+	c.unseen()
+	return slices.Sorted(maps.Keys(c.wrong))
+}
+
+// Unlisted is the first half of [Table.Compare]: messages need not show everything.
+func (t *Table) Unlisted(messages []Message) []string {
+	return slices.Sorted(maps.Keys(t.begin(messages).wrong))
+}
+
+func (t *Table) begin(messages []Message) *comparison {
+	c := &comparison{table: t, calls: t.calls(), wrong: map[string]bool{}, seen: map[string]bool{}}
 	for _, m := range messages {
 		c.message(m)
 	}
-	c.unseen()
-	return slices.Sorted(maps.Keys(c.wrong))
+	return c
 }
 
 type comparison struct {

@@ -2,6 +2,7 @@ package sent
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -31,13 +32,10 @@ var plain = []string{"Accept", "Accept-Encoding", "Connection", "Content-Length"
 
 // Of returns the items of a message, each once, but for those of its path. query is nil for an answer.
 func Of(query url.Values, header http.Header, body []byte) []Item {
-	var items []Item
+	found := make(map[Item]bool)
 	put := func(in, name string) {
-		if name == "" { // of an empty body
-			return
-		}
-		if item := (Item{in, name}); !slices.Contains(items, item) {
-			items = append(items, item)
+		if name != "" { // as that of an empty body is
+			found[Item{in, name}] = true
 		}
 	}
 	for name := range query {
@@ -52,7 +50,7 @@ func Of(query url.Values, header http.Header, body []byte) []Item {
 		}
 	}
 	bodyNames(header.Get("Content-Type"), body, func(name string) { put(Body, name) })
-	return items
+	return slices.Collect(maps.Keys(found))
 }
 
 func cookies(lines []string, put func(string)) {

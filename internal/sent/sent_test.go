@@ -59,6 +59,20 @@ func TestOf(t *testing.T) {
 	}
 }
 
+func TestHTTP2(t *testing.T) {
+	fields := func(yield func(string, string) bool) {
+		for _, f := range [][2]string{{":method", "POST"}, {":authority", "h"}, {":path", "/3/device/00ff"}, {"apns-topic", "t"}} {
+			if !yield(f[0], f[1]) {
+				return
+			}
+		}
+	}
+	m := HTTP2(fields, []byte(`{"mdm":"m"}`))
+	if diff := cmp.Diff([]string{"body mdm", "header apns-topic"}, names(m.Sent)); diff != "" || m.Call != "POST /3/device/00ff" {
+		t.Error(m.Call, diff)
+	}
+}
+
 const head = "\n## Sent\n\n| service | item | where it travels | way | what for |\n|---|---|---|---|---|\n"
 
 // readTable reads a table about demo, or fails.
@@ -116,6 +130,13 @@ func TestCompare(t *testing.T) {
 				}
 			}
 		})
+	}
+	table := readTable(t, rows...)
+	if got := table.Unlisted(good[:1]); len(got) != 0 {
+		t.Errorf("unlisted %q", got)
+	}
+	if got := table.Unlisted([]Message{{"PUT /x", nil, nil}}); !slices.Equal(got, []string{"PUT /x is sent, but not listed"}) {
+		t.Errorf("unlisted %q", got)
 	}
 	wrong := readTable(t, "| `demo` | `x` | body of every call but `GET /b` | → | why |", "| `demo` | – | body of `GET /a` | → | why |").
 		Compare([]Message{{"GET /a", []Item{{Body, "x"}}, nil}})

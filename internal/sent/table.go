@@ -111,8 +111,8 @@ func expand(text string) []string {
 	return list
 }
 
-// Calls returns all calls of the table.
-func (t *Table) Calls() []string {
+// calls returns all calls of the table.
+func (t *Table) calls() []string {
 	var calls []string
 	for _, r := range t.rows {
 		for _, p := range r.places {

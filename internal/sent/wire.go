@@ -3,6 +3,7 @@ package sent
 import (
 	"bytes"
 	"io"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,24 @@ import (
 type Message struct {
 	Call           string // method and path
 	Sent, Received []Item
+}
+
+// HTTP2 returns the message that the fields of a request and its body are, of lines that are no
+// [http.RoundTripper].
+func HTTP2(fields iter.Seq2[string, string], body []byte) Message {
+	var method, path string
+	header := http.Header{}
+	for name, value := range fields {
+		switch {
+		case name == ":method":
+			method = value
+		case name == ":path":
+			path = value
+		case !strings.HasPrefix(name, ":"):
+			header[name] = append(header[name], value)
+		}
+	}
+	return Message{Call: method + " " + path, Sent: Of(nil, header, body)}
 }
 
 // Wire is a transport that remembers which items pass, not their values. It is safe for concurrent
