@@ -29,7 +29,7 @@ type UserRequest struct {
 //
 // For an ID that an active user has already, the outcome is [ErrUserExists], unless it may be of this
 // very call: when an answer of Apple's gets lost, the request is sent again, and what is there then
-// is done.
+// is done. So is a user who is there as asked for where Apple does not say which of several failed.
 //
 // https://developer.apple.com/documentation/devicemanagement/create-users
 func (c *Client) CreateUsers(ctx context.Context, users []UserRequest) (*Operation, error) {
