@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/micromdm/nanodep/storage"
 	"github.com/micromdm/nanolib/log"
 
 	"github.com/applemdm/applemdm/dep"
@@ -18,12 +19,17 @@ type assignment struct {
 	client      *dep.Client
 	syncer      *dep.Syncer
 	assigner    *dep.Assigner
-	profileUUID string
 	logger      log.Logger
+	storage     storage.AllStorage
+	name        string // DEP name
+	enrolAt     string
+	profileUUID string // once it is known; used by handle only
 }
 
 func newAssignment(ctx context.Context, c config) (*assignment, error) {
-	a := &assignment{logger: c.logger.With("service", "dep")}
+	a := &assignment{
+		logger: c.logger.With("service", "dep"), storage: c.dep, name: c.depName, enrolAt: c.url + pathEnrol,
+	}
 	options := c.depOptions
 	options.UserAgent = "applemdm-nanomdm/1.0"
 	options.OnState = a.state
@@ -35,9 +41,6 @@ func newAssignment(ctx context.Context, c config) (*assignment, error) {
 		options.BaseURL = baseURL
 	}
 	if a.client, err = dep.New(fromnanodep.Token(c.dep, c.depName), &options); err != nil {
-		return nil, err
-	}
-	if err := a.ensureProfile(ctx, c); err != nil {
 		return nil, err
 	}
 	if a.assigner, err = dep.NewAssigner(a.client, &dep.AssignerOptions{OnOutcome: a.outcome, OnError: a.failed}); err != nil {
@@ -56,35 +59,32 @@ func newAssignment(ctx context.Context, c config) (*assignment, error) {
 	return a, nil
 }
 
-// ensureProfile takes the profile that is in use, or defines one if there is none that leads here.
-func (a *assignment) ensureProfile(ctx context.Context, c config) error {
-	wanted := dep.Profile{
-		ProfileName:    "nanomdm",
-		URL:            c.url + pathEnrol,
-		IsSupervised:   true,
-		IsMDMRemovable: new(false),
-	}
-	uuid, _, err := c.dep.RetrieveAssignerProfile(ctx, c.depName)
+// profile returns the profile that leads here: the one that is in use, or a new one.
+func (a *assignment) profile(ctx context.Context) (string, error) {
+	uuid, _, err := a.storage.RetrieveAssignerProfile(ctx, a.name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if uuid != "" {
 		defined, err := a.client.Profile(ctx, uuid)
-		if err == nil && defined.URL == wanted.URL {
-			a.profileUUID = uuid
-			return nil
+		if err == nil && defined.URL == a.enrolAt {
+			return uuid, nil
 		}
 		if err != nil && !errors.Is(err, dep.ErrProfileNotFound) {
-			return err
+			return "", err
 		}
 	}
-	defined, err := a.client.DefineProfile(ctx, &wanted)
+	defined, err := a.client.DefineProfile(ctx, &dep.Profile{
+		ProfileName:    "nanomdm",
+		URL:            a.enrolAt,
+		IsSupervised:   true,
+		IsMDMRemovable: new(false),
+	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	a.profileUUID = defined.ProfileUUID
-	a.logger.Info("msg", "profile defined", "uuid", a.profileUUID, "url", wanted.URL)
-	return c.dep.StoreAssignerProfile(ctx, c.depName, a.profileUUID)
+	a.logger.Info("msg", "profile defined", "uuid", defined.ProfileUUID, "url", a.enrolAt)
+	return defined.ProfileUUID, a.storage.StoreAssignerProfile(ctx, a.name, defined.ProfileUUID)
 }
 
 // run syncs and assigns until ctx ends.
@@ -96,7 +96,7 @@ func (a *assignment) run(ctx context.Context) {
 }
 
 // handle is called by the Syncer for every page, and again if it fails.
-func (a *assignment) handle(_ context.Context, batch *dep.Batch) error {
+func (a *assignment) handle(ctx context.Context, batch *dep.Batch) (err error) {
 	var bare []string
 	for _, event := range batch.Events {
 		if event.NeedsProfile() {
@@ -105,6 +105,11 @@ func (a *assignment) handle(_ context.Context, batch *dep.Batch) error {
 	}
 	if len(bare) == 0 {
 		return nil
+	}
+	if a.profileUUID == "" {
+		if a.profileUUID, err = a.profile(ctx); err != nil {
+			return err
+		}
 	}
 	return a.assigner.Assign(a.profileUUID, bare)
 }
@@ -134,7 +139,7 @@ func (a *assignment) failed(err error) {
 }
 
 func (a *assignment) ran(run dep.Run) {
-	if run.Err != nil {
+	if run.Err != nil && !errors.Is(run.Err, context.Canceled) {
 		a.logger.Info("msg", "sync", "err", run.Err)
 	}
 }

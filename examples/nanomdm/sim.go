@@ -124,6 +124,7 @@ func (w *world) start(ctx context.Context) error {
 // end ends the server and tells how that went.
 func (w *world) end() error {
 	w.stop()
+	defer w.client.CloseIdleConnections() // they end with the server
 	if err := <-w.result; !errors.Is(err, context.Canceled) {
 		return err
 	}

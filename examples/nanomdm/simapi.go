@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/micromdm/nanomdm/api"
 	"github.com/micromdm/plist"
 
 	"github.com/applemdm/applemdm/apns/apnstest"
@@ -57,21 +58,11 @@ func (w *world) enqueue(ctx context.Context, requestType string, devices ...*sim
 		ids[i] = d.udid
 	}
 	text, failed := w.call(ctx, http.MethodPut, "/v1/enqueue/"+strings.Join(ids, ","), body)
-	var answer struct { // as much as is needed of nanomdm's api.APIResult, which does not read itself
-		Status map[string]struct {
-			PushError    string `json:"push_error"`
-			CommandError string `json:"command_error"`
-		} `json:"status"`
-	}
+	var answer api.APIResult
 	if err := json.Unmarshal(text, &answer); err != nil {
 		return "", errors.Join(failed, err)
 	}
-	for _, status := range answer.Status {
-		if status.PushError != "" || status.CommandError != "" {
-			return "", errors.New(status.CommandError + status.PushError)
-		}
-	}
-	return command.CommandUUID, failed
+	return command.CommandUUID, answer.Error()
 }
 
 // tellAll queues a command for all devices, and waits until the push has woken each of them and it
