@@ -44,18 +44,21 @@ func (c *Client) sendToken(ctx context.Context, req rest.Request, a *access) (*r
 }
 
 // do sends req and returns an answer that is no refusal. While Apple wants to be left alone for
-// longer than a call may wait, it returns what Apple said instead.
+// longer than a call waits, it returns what Apple said instead, be it to another call.
 func (c *Client) do(ctx context.Context, engine *rest.Engine, b *budget, req rest.Request) (*rest.Response, error) {
-	if left, by := b.held(); left > engine.Retry.MaxWait {
-		own := *by
-		own.Op, own.RetryAfter = req.Op, left
-		return nil, &own
+	if said := b.tooLong(); said != nil {
+		said.Op = req.Op
+		return nil, said
 	}
 	unanswered := 0
 	req.Sign = func(*http.Request) error { unanswered++; return nil }
 	req.Answered = func(http.Header) { unanswered-- }
 	resp, err := engine.Do(ctx, req)
+	said, meanwhile := errors.AsType[*Error](err) // while it waited for its turn
 	switch {
+	case meanwhile:
+		said.Op = req.Op
+		return nil, said
 	case err != nil:
 		return nil, err
 	case resp.Status >= 200 && resp.Status < 300:

@@ -72,6 +72,8 @@ const (
 // budget lets out the requests of one kind. It spaces nothing: they go at once while there is
 // something left, and none while Apple wants to be left alone.
 type budget struct {
+	patience time.Duration // how long a request waits at most while Apple wants to be left alone
+
 	mu        sync.Mutex
 	rate      Rate
 	sent      []time.Time // within the last rate.Per, oldest first
@@ -81,24 +83,34 @@ type budget struct {
 	refused   int    // answers in a row that asked for it
 }
 
-func newBudget(rate Rate) *budget { return &budget{rate: rate, changed: make(chan struct{})} }
+func newBudget(rate Rate, patience time.Duration) *budget {
+	return &budget{rate: rate, patience: patience, changed: make(chan struct{})}
+}
 
 // set replaces the rate, and wakes those who wait for room under the old one.
 func (b *budget) set(rate Rate) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rate = rate
+	b.wake()
+}
+
+// wake lets those who wait look again. The caller holds mu.
+func (b *budget) wake() {
 	close(b.changed)
 	b.changed = make(chan struct{})
 }
 
 // wait returns when the next request may be sent. It fails at once when that would be after the
-// deadline of ctx.
+// deadline of ctx, and with what Apple said when it wants to be left alone for too long.
 func (b *budget) wait(ctx context.Context) error {
 	for {
 		pause, changed := b.take(time.Now())
 		if pause <= 0 {
 			return poll.Cause(ctx)
+		}
+		if said := b.tooLong(); said != nil {
+			return said
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause {
 			return context.DeadlineExceeded
@@ -141,11 +153,26 @@ func (b *budget) usage() Usage {
 	return Usage{Rate: b.rate, Sent: len(b.sent), Next: next}
 }
 
-// held returns how long Apple still wants to be left alone, and the answer that said so.
-func (b *budget) held() (time.Duration, *Error) {
+// tooLong returns what Apple said if it wants to be left alone for longer than a request waits, and
+// for how long now.
+func (b *budget) tooLong() *Error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return time.Until(b.heldUntil), b.heldBy
+	left := time.Until(b.heldUntil)
+	if left <= b.patience {
+		return nil
+	}
+	said := *b.heldBy
+	said.RetryAfter = left
+	return &said
+}
+
+// off reports whether Apple wants to be left alone, which it may have said to others since a request
+// had its turn.
+func (b *budget) off() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Before(b.heldUntil)
 }
 
 // judge says what an answer stands for, and holds all requests of the kind when it asks for that. A
@@ -181,5 +208,6 @@ func (b *budget) hold(resp *rest.Response) {
 	b.refused++
 	if until := now.Add(min(pause, longestHold)); until.After(b.heldUntil) {
 		b.heldUntil, b.heldBy = until, refusal("", resp)
+		b.wake()
 	}
 }

@@ -3,6 +3,8 @@ package axm_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,6 +179,81 @@ func TestWhileApplesPatienceIsGone(t *testing.T) {
 			t.Error(err)
 		}
 		s.clean(t, err)
+	})
+}
+
+// delayed returns a change of options by which every request is on its way for so long.
+func delayed(by time.Duration) func(*axm.Options) {
+	return func(o *axm.Options) { o.HTTPClient.Transport = slowly{o.HTTPClient.Transport, by} }
+}
+
+type slowly struct {
+	http.RoundTripper
+	by time.Duration
+}
+
+func (s slowly) RoundTrip(req *http.Request) (*http.Response, error) {
+	time.Sleep(s.by)
+	return s.RoundTripper.RoundTrip(req)
+}
+
+// Only what is under way when Apple asks to be left alone is sent in spite of that, however many wait
+// for their turn.
+func TestManyCallsLeaveAppleAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, delayed(200*time.Millisecond))
+		s.AddSerials("A1")
+		if err := s.device(t); err != nil {
+			t.Fatal(err)
+		}
+		s.srv.Fail(axmtest.Fault{
+			Kind: axmtest.BusySeconds, Status: 429, Path: "/v1/*/*", RetryAfter: time.Minute, Count: axm.DefaultMaxInFlight,
+		})
+		before := s.srv.Count("GET", "/v1/*/*")
+		var callers sync.WaitGroup
+		for range 50 {
+			callers.Go(func() {
+				if err := s.device(t); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(30 * time.Second)
+		if n := s.srv.Count("GET", "/v1/*/*") - before; n != axm.DefaultMaxInFlight {
+			t.Errorf("%d requests", n)
+		}
+		callers.Wait()
+		if n := s.srv.Count("GET", "/v1/*/*") - before; n != axm.DefaultMaxInFlight+50 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// When Apple asks for more patience than a call has, those that wait for their turn do not wait on.
+func TestPatienceThatEndsWhileCallsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *axm.Options) {
+			o.Budget.Reads = axm.Rate{Requests: 2, Per: time.Hour}
+			delayed(time.Second)(o)
+		})
+		s.AddSerials("A1")
+		if err := s.device(t); err != nil {
+			t.Fatal(err)
+		}
+		s.srv.Fail(axmtest.Fault{Kind: axmtest.BusySeconds, Status: 429, Path: "/v1/*/*", RetryAfter: 50 * time.Minute})
+		start := time.Now()
+		var callers sync.WaitGroup
+		for range 3 {
+			callers.Go(func() {
+				err := s.device(t)
+				e, ok := errors.AsType[*axm.Error](err)
+				if !ok || e.Op != "read device" || e.RetryAfter != 50*time.Minute || time.Since(start) > 2*time.Second {
+					t.Errorf("%+v after %v", err, time.Since(start))
+				}
+			})
+		}
+		callers.Wait()
+		s.clean(t)
 	})
 }
 

@@ -195,7 +195,9 @@ func New(keys KeySource, opts *Options) (*Client, error) {
 	if (keys == nil) == (o.TokenSource == nil) {
 		return nil, &InputError{Field: "keys", Rule: "must be set, unless Options.TokenSource is"}
 	}
-	c := &Client{opts: o, keys: keys, reads: newBudget(o.Budget.Reads), writes: newBudget(o.Budget.Writes), polls: newBudget(Rate{})}
+	c := &Client{opts: o, keys: keys, polls: newBudget(Rate{}, 0)}
+	c.reads = newBudget(o.Budget.Reads, o.Retry.MaxWait)
+	c.writes = newBudget(o.Budget.Writes, o.Retry.MaxWait)
 	c.pollLine = make(chan struct{}, 1)
 	c.pollLine <- struct{}{}
 	if err := c.newEngines(); err != nil {
@@ -231,7 +233,7 @@ func (c *Client) newEngines() error {
 
 func (c *Client) newEngine(api API, slots chan struct{}, b *budget) (*rest.Engine, error) {
 	config := c.config(cmp.Or(c.opts.BaseURL, api.BaseURL()))
-	config.Slots, config.Turn, config.Judge = slots, b.wait, b.judge
+	config.Slots, config.Turn, config.TurnOff, config.Judge = slots, b.wait, b.off, b.judge
 	return rest.New(config)
 }
 

@@ -123,11 +123,7 @@ func (c *call) build(ctx context.Context, target string) (*retryablehttp.Request
 // prepare makes the request ready for one attempt: it waits for its turn and a slot, then signs.
 // Without them what the attempt before it came to stands.
 func (c *call) prepare(req *http.Request) error {
-	err := c.takeTurn(req.Context())
-	if err == nil {
-		err = c.takeSlot(req.Context())
-	}
-	if err != nil {
+	if err := c.takePlace(req.Context()); err != nil {
 		if c.response == nil && c.err == nil {
 			c.err = err
 		}
@@ -141,6 +137,23 @@ func (c *call) prepare(req *http.Request) error {
 		c.err = c.req.Sign(req)
 	}
 	return c.err
+}
+
+// takePlace waits for a turn and then for a slot. While it waits for the slot, other answers may put
+// the turn off.
+func (c *call) takePlace(ctx context.Context) error {
+	for {
+		if err := c.takeTurn(ctx); err != nil {
+			return err
+		}
+		if err := c.takeSlot(ctx); err != nil {
+			return err
+		}
+		if c.engine.TurnOff == nil || !c.engine.TurnOff() {
+			return nil
+		}
+		c.leaveSlot()
+	}
 }
 
 // takeTurn waits for the limiter, which refuses at once when the turn would come after the

@@ -47,6 +47,10 @@ type Config struct {
 	// its turn or pauses is not. Engines may share it.
 	Slots chan struct{}
 
+	// TurnOff, if set, is asked by an attempt that has its turn and its slot, and reports whether the
+	// turn is off: the attempt then leaves the slot and waits for another one. It must be quick.
+	TurnOff func() bool
+
 	// Judge, if set, is shown each answer and returns the status that it stands for, which decides
 	// whether the call is repeated: some services tell of failures in answers of status 200. It must
 	// be quick, and must not keep the answer.

@@ -66,6 +66,29 @@ func TestAPauseNeedsNoSlot(t *testing.T) {
 	})
 }
 
+// A turn that is put off while its attempt waits for a slot is waited for anew, without the slot.
+func TestATurnThatIsPutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		slots := make(chan struct{}, 1)
+		turns, off := 0, 2
+		e := b.engine(t, func(c *rest.Config) {
+			c.Slots = slots
+			c.Turn = func(context.Context) error {
+				if turns++; len(slots) != 0 {
+					t.Error("it waits for its turn in a slot")
+				}
+				return nil
+			}
+			c.TurnOff = func() bool { off--; return off >= 0 }
+		})
+		mustDo(t, e, get(), 200)
+		if turns != 3 || len(slots) != 0 {
+			t.Errorf("%d turns, %d slots taken", turns, len(slots))
+		}
+	})
+}
+
 func TestWaitingForASlotEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
