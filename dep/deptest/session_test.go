@@ -345,7 +345,7 @@ func TestHeaderViolations(t *testing.T) {
 		{"GET", "/account", "", http.Header{"X-Server-Protocol-Version": {"11"}}, `GET /account: X-Server-Protocol-Version is "11"`},
 		{"POST", "/devices", `{"devices":["A"]}`, http.Header{"Content-Type": {"application/json"}}, `POST /devices: Content-Type is "application/json", not "application/json;charset=UTF8"`},
 		{"GET", "/session", "", nil, "GET /session: X-ADM-Auth-Session is sent to /session"},
-		{"GET", "/account?x=1", "", nil, `GET /account: query "x=1" on a path that has none`},
+		{"GET", "/account?x=1", "", nil, `GET /account: query parameters ["x"] on a path that has none`},
 		{"GET", "/nothing", "", nil, "GET /nothing: unknown path"},
 		{"GET", "/devices", "", nil, "GET /devices: method is not one of this path"},
 		{"POST", "/devices", `{"devices":["A "]}`, nil, `POST /devices: serial number "A "`},
