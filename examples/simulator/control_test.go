@@ -226,6 +226,7 @@ func TestNoSecrets(t *testing.T) {
 	serial := c.serving.world.dep.Devices()[0].SerialNumber
 	c.assignApp(serial)
 	c.assignByAPI(serial)
+	c.misbehave()
 	var told strings.Builder
 	for _, path := range []string{"/", "/api/state", "/api/choices", "/api/devices", "/api/requests", "/api/violations"} {
 		_, text := c.send("GET", path, "")
@@ -233,6 +234,11 @@ func TestNoSecrets(t *testing.T) {
 	}
 	if !strings.Contains(told.String(), "/mdm/v2/assets/associate") || !strings.Contains(told.String(), "/server/devices") {
 		t.Fatalf("the requests are not told: %s", told.String())
+	}
+	for _, want := range []string{`GET /account: `, `GET /v1/orgDevices: `, `GET /mdm/v2/assets: `} {
+		if !strings.Contains(told.String(), want) {
+			t.Errorf("no violation %q is told: %s", want, told.String())
+		}
 	}
 	token := c.serving.world.dep.Token()
 	content, err := base64.StdEncoding.DecodeString(c.file(contentFile))
@@ -253,5 +259,24 @@ func TestNoSecrets(t *testing.T) {
 		if len(secret) < 10 || strings.Contains(told.String(), secret) {
 			t.Errorf("told: %q", secret)
 		}
+	}
+}
+
+// misbehave sends secrets of the credentials in ways that the simulators note.
+func (c *client) misbehave() {
+	c.t.Helper()
+	w := c.serving.world
+	for url, header := range map[string]http.Header{
+		w.depURL + "/account?x=" + w.dep.Token().AccessToken: {"X-Adm-Auth-Session": {w.dep.Token().AccessSecret}},
+		w.axmURL + "/v1/orgDevices?x=y":                      {"Authorization": {"Bearer " + c.file(contentFile)}},
+		w.vppURL + "/mdm/v2/assets?token=" + w.dep.Token().AccessToken: {"Authorization": {"Bearer " + c.file(contentFile)},
+			"Content-Type": {"text/plain"}},
+	} {
+		request, err := http.NewRequestWithContext(c.t.Context(), "GET", url, nil)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		request.Header = header
+		c.do(request)
 	}
 }

@@ -141,6 +141,11 @@ func TestPage(t *testing.T) {
 	}
 	b.wait("/dep.*GET \\/session.*503/.test(document.querySelector('#requests tr')?.textContent)")
 	b.figure("dep", "faults to come", "0")
+	b.wait("document.querySelector('#wrong').hidden")
+	if status, _ := s.get(s.DEP.API + "/account"); status != 401 {
+		t.Errorf("a call without a session answered %d", status)
+	}
+	b.wait("document.querySelector('#violations').textContent.includes('GET /account: ')")
 
 	b.choose("happening", "service", "dep")
 	b.choose("happening", "name", "change-terms")

@@ -33,7 +33,7 @@ func start(t *testing.T) *simulator {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	run := exec.CommandContext(ctx, program, "-control=0", "-axm=0", "-dep=0", "-vpp=0", "-apns=0")
 	run.Dir, run.Stderr = s.folder, os.Stderr
 	out, err := run.StdoutPipe()
