@@ -25,6 +25,8 @@ type request struct {
 	repeatable bool
 	writes     bool // refused while the location is claimed by another
 	secret     bool // the answer holds one, so it stays out of errors
+
+	doubt func() // told when an attempt that is repeated may have been carried out; nil is nobody
 }
 
 // envelope is what (almost) every answer carries beside its own members.
@@ -72,7 +74,7 @@ func (c *Client) exchange(ctx context.Context, r request, v answer) error {
 		to = target{c.engine, r.path}
 	}
 	req := rest.Request{
-		Op: r.op, Method: r.method, Path: to.path, Query: r.query, Body: body, Repeatable: r.repeatable,
+		Op: r.op, Method: r.method, Path: to.path, Query: r.query, Body: body, Repeatable: r.repeatable, Doubt: r.doubt,
 	}
 	if r.writes {
 		req.Sign = func(*http.Request) error { return c.mayWrite(r.op) } // a claim may have come since

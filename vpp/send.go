@@ -71,7 +71,7 @@ func (s *sending) deliver(ctx context.Context, first *part) {
 		p := rest[0]
 		rest = rest[1:]
 		if why := s.whyNot(exhausted); why != nil {
-			s.op.leave(p, StatusNotSent, why)
+			s.op.leaveUnsent(p, why)
 			continue
 		}
 		err := s.attempt(ctx, p)
@@ -83,7 +83,7 @@ func (s *sending) deliver(ctx context.Context, first *part) {
 			s.stop(err)
 		case refusals == maxRefusals:
 			exhausted = err
-			s.op.leave(p, StatusNotSent, err)
+			s.op.leaveUnsent(p, err)
 			if !accepted {
 				s.stop(err)
 			}
@@ -125,7 +125,7 @@ func (s *sending) attempt(ctx context.Context, p *part) error {
 	case mayBeQueued(s.op.order.op, err):
 		s.op.suspect(p, err)
 	case !refused:
-		s.op.leave(p, StatusNotSent, err)
+		s.op.leaveUnsent(p, err)
 	}
 	return err
 }
@@ -137,14 +137,15 @@ type eventAnswer struct {
 }
 
 // post sends one request and returns its event. Whatever may be done twice is repeated by the
-// engine. The rest becomes like that by the note that an earlier request may have done it, by which
-// the answer to the second one is understood.
+// engine, which tells when an attempt may have been taken. The rest becomes like that by the note that
+// an earlier request may have done it, by which the answer to the second one is understood.
 func (op *Operation) post(ctx context.Context, p *part) (eventID string, err error) {
 	o := op.order
 	answer := new(eventAnswer)
 	repeatable := o.repeatable() || p.lost
 	err = op.client.call(ctx, request{
 		op: o.op, method: http.MethodPost, url: o.url, path: o.path, body: o.body(p), repeatable: repeatable, writes: true,
+		doubt: func() { p.lost = true },
 	}, answer)
 	if err == nil && answer.EventID == "" && o.topic != "" {
 		err = incomplete(o.op, "it names no event")
@@ -202,6 +203,16 @@ func (op *Operation) suspect(p *part, err error) {
 	op.settleAll(p, StatusUncertain, err)
 	if op.order.topic != "" {
 		op.follow(p)
+	}
+}
+
+// leaveUnsent notes that a part is not queued because of err, or that it may be, where an earlier
+// request for it, or for a larger part, may have been taken.
+func (op *Operation) leaveUnsent(p *part, err error) {
+	if p.lost && !p.resent {
+		op.suspect(p, err)
+	} else {
+		op.leave(p, StatusNotSent, err)
 	}
 }
 

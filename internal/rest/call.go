@@ -129,6 +129,9 @@ func (c *call) prepare(req *http.Request) error {
 		}
 		return err
 	}
+	if c.req.Doubt != nil && c.mayHaveActed() {
+		c.req.Doubt()
+	}
 	c.response, c.err = nil, nil
 	c.line.Store(untold)
 	c.started = time.Now()
@@ -154,6 +157,15 @@ func (c *call) takePlace(ctx context.Context) error {
 		}
 		c.leaveSlot()
 	}
+}
+
+// mayHaveActed reports whether the service may have done what the last attempt asked for, although it
+// is not known to have.
+func (c *call) mayHaveActed() bool {
+	if c.attempts == 0 || c.line.Load() == unsent {
+		return false
+	}
+	return c.response == nil || c.verdict >= http.StatusInternalServerError && c.verdict != http.StatusServiceUnavailable
 }
 
 // takeTurn waits for the limiter, which refuses at once when the turn would come after the

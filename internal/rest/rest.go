@@ -153,6 +153,12 @@ type Request struct {
 	// Answered is told the header of each answer, whether it counts, is to be repeated after, or
 	// loses its body, before the next attempt is signed. It runs on the goroutine of Do.
 	Answered func(http.Header)
+
+	// Doubt is told, before the call is repeated, that the last attempt may have been processed: it
+	// was sent, and its answer got lost or is a failure of the service, though none that says that
+	// it is unavailable. What comes of the call then is not all that may have come of it. It runs
+	// on the goroutine of Do.
+	Doubt func()
 }
 
 // Response is an answer of the service, whatever its status. The receiver owns all of it, until it
