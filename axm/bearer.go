@@ -16,31 +16,51 @@ func (c *Client) withToken(ctx context.Context, req rest.Request) (*rest.Respons
 	if err != nil {
 		return nil, ownError(ctx, req, err)
 	}
-	resp, err := c.sendToken(ctx, req, a)
+	resp, used, err := c.sendToken(ctx, req, a)
 	if !errors.Is(err, ErrUnauthorized) {
 		return resp, err
 	}
-	c.access.Drop(a)
+	c.access.Drop(used)
 	renewed, renewErr := c.currentAccess(ctx)
 	switch {
 	case renewErr != nil:
 		return nil, ownError(ctx, req, renewErr)
-	case renewed.text.Equal(a.text):
+	case renewed.text.Equal(used.text):
 		return nil, err // which says more than that there is no other one
 	}
-	return c.sendToken(ctx, req, renewed)
+	resp, _, err = c.sendToken(ctx, req, renewed)
+	return resp, err
 }
 
-func (c *Client) sendToken(ctx context.Context, req rest.Request, a *access) (*rest.Response, error) {
-	req.Header = http.Header{"Authorization": {"Bearer " + a.text.Reveal()}}
+// sendToken sends req with the access token, or with the one after it if it expires while req waits for
+// its turn, and returns the one that was used.
+func (c *Client) sendToken(ctx context.Context, req rest.Request, a *access) (*rest.Response, *access, error) {
 	if req.Body != nil {
-		req.Header.Set("Content-Type", mediaType)
+		req.Header = http.Header{"Content-Type": {mediaType}}
+	}
+	req.Sign = func(r *http.Request) error {
+		a = c.successor(ctx, a)
+		r.Header.Set("Authorization", "Bearer "+a.text.Reveal())
+		return nil
 	}
 	engine, b := c.services[a.api].writes, c.writes
 	if req.Method == http.MethodGet {
 		engine, b = c.services[a.api].reads, c.reads
 	}
-	return c.do(ctx, engine, b, req)
+	resp, err := c.do(ctx, engine, b, req)
+	return resp, a, err
+}
+
+// successor returns a while it can be used, and then the next token for the same service. When there
+// is none, a goes out, and what Apple says of it leads to the reason.
+func (c *Client) successor(ctx context.Context, a *access) *access {
+	if !a.stale() {
+		return a
+	}
+	if next, err := c.currentAccess(ctx); err == nil && next.api == a.api {
+		return next
+	}
+	return a
 }
 
 // do sends req and returns an answer that is no refusal. While Apple wants to be left alone for
@@ -51,7 +71,8 @@ func (c *Client) do(ctx context.Context, engine *rest.Engine, b *budget, req res
 		return nil, said
 	}
 	unanswered := 0
-	req.Sign = func(*http.Request) error { unanswered++; return nil }
+	sign := req.Sign
+	req.Sign = func(r *http.Request) error { unanswered++; return sign(r) }
 	req.Answered = func(http.Header) { unanswered-- }
 	resp, err := engine.Do(ctx, req)
 	said, meanwhile := errors.AsType[*Error](err) // while it waited for its turn

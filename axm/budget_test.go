@@ -82,6 +82,27 @@ func TestABudgetCanBeChangedWhileCallsWait(t *testing.T) {
 	})
 }
 
+// A token that expires while calls wait for their turn is not sent.
+func TestTokensThatExpireWhileCallsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *axm.Options) { o.Budget.Reads = axm.Rate{Requests: 1, Per: time.Hour} })
+		s.AddSerials("A1")
+		var callers sync.WaitGroup
+		for range 4 {
+			callers.Go(func() {
+				if err := s.device(t); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		callers.Wait()
+		if n := s.tokens(); n != 4 || time.Since(startOfTime) != 3*time.Hour {
+			t.Errorf("%d tokens, %v", n, time.Since(startOfTime))
+		}
+		s.clean(t)
+	})
+}
+
 // A call whose turn would come after its deadline fails at once, and one that ends while it waits
 // then.
 func TestWaitingForTheBudgetEndsWithTheContext(t *testing.T) {
