@@ -48,8 +48,8 @@ func BaseURL(ctx context.Context, store client.ConfigRetriever, name string) (st
 }
 
 // Cursor keeps the cursor of a dep.Syncer where nanodep's syncer keeps its own, and begins with what
-// is there: nothing is read twice. What is kept from then on has more in it than Apple's cursor, which
-// nanodep does not read; to go back to nanodep, store an empty cursor, and it reads the full list.
+// is there: nothing is read twice. What is kept from then on has more in it than Apple's cursor. The
+// way back is open: nanodep learns from Apple that it is no cursor, and reads the full list.
 func Cursor(store sync.CursorStorage, name string) dep.CursorStore {
 	return cursors{store: store, name: name}
 }

@@ -99,6 +99,9 @@ func TestGoesOnWhereNanodepEnded(t *testing.T) {
 			if got := syncWithUs(t, apple, store); !slices.Equal(got, []string{"A removed"}) {
 				t.Errorf("after ourselves: %q", got)
 			}
+			if got := syncWithNanodep(t, apple, store); !slices.Equal(got, []string{"B", "C", "D"}) {
+				t.Errorf("nanodep again: %q", got)
+			}
 			if v := apple.Violations(); len(v) > 0 {
 				t.Errorf("violations: %q", v)
 			}
@@ -108,8 +111,7 @@ func TestGoesOnWhereNanodepEnded(t *testing.T) {
 
 func syncWithNanodep(t *testing.T, apple *deptest.Server, store storage.AllStorage) (serials []string) {
 	t.Helper()
-	// The service refuses nanodep's default User-Agent, and so does its simulator.
-	nanodep := godep.NewClient(store, godep.WithClient(apple.Client()), godep.WithUserAgent("migration/1.0"))
+	nanodep := godep.NewClient(store, godep.WithClient(apple.Client()))
 	callback := func(_ context.Context, _ bool, page *godep.FetchDeviceResponseJson) error {
 		for _, device := range page.Devices {
 			serials = append(serials, device.SerialNumber)
