@@ -28,6 +28,7 @@ func bash(t *testing.T, dir, script string) string {
 // TestGuide runs the command lines that the program prints, as they are; only depsync, which would
 // follow the list for ever, is told to end after one run.
 func TestGuide(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	want := map[string]string{"axmmove": "5 devices to \"MDM\"", "depsync": "25 records",
 		"vppassign": "50 assignments", "mdmpush": "20  accepted"}
@@ -56,6 +57,7 @@ func TestGuide(t *testing.T) {
 // TestReadme runs the commands of the README that come after the one which starts the program. Only the
 // ports are others.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	text, err := os.ReadFile(filepath.Join(root(t), "examples", "simulator", "README.md"))
 	if err != nil {
