@@ -28,12 +28,12 @@ func (l *ActivationLock) unknown() *Unknown { return &l.Unknown }
 const kindActivationLock = "activationLockStatus"
 
 // ActivationLock reads whether a device is locked. A device that the organisation does not manage is
-// [ErrNotFound]; a lock of Apple's own has been seen to answer with [ErrServer]. For many devices see
-// [Client.ActivationLocksOf].
+// [ErrNotFound]; a lock of Apple's own has been seen to answer with [ErrServer]. With fields given, Apple
+// sends these attributes only. For many devices see [Client.ActivationLocksOf].
 //
 // https://developer.apple.com/documentation/applebusinessapi/activationlockstatus
-func (c *Client) ActivationLock(ctx context.Context, serial string) (*ActivationLock, error) {
-	r, err := aboutDevice("read Activation Lock status", kindActivationLock, nil, serial, kindActivationLock)
+func (c *Client) ActivationLock(ctx context.Context, serial string, fields ...string) (*ActivationLock, error) {
+	r, err := aboutDevice("read Activation Lock status", kindActivationLock, fields, serial, kindActivationLock)
 	if err != nil {
 		return nil, err
 	}

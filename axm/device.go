@@ -34,6 +34,10 @@ type Device struct {
 	ReleasedFromOrg Time `json:"releasedFromOrgDateTime,omitzero"` // in the answer of [Client.Device] only
 	Updated         Time `json:"updatedDateTime,omitzero"`
 
+	// Who released it. Some versions of Apple's pages name these among the fields only.
+	ReleaserID         string            `json:"releaserId,omitzero"`
+	ReleaserEntityType ReleaseEntityType `json:"releaserEntityType,omitzero"`
+
 	OrderNumber        string             `json:"orderNumber,omitzero"`
 	OrderDate          Time               `json:"orderDateTime,omitzero"`
 	PurchaseSourceType PurchaseSourceType `json:"purchaseSourceType,omitzero"`

@@ -33,8 +33,10 @@ func (c *Client) AppleCareOf(ctx context.Context, serials []string, fields ...st
 
 // ActivationLocksOf calls [Client.ActivationLock] for each of the serial numbers. Order, cost, errors
 // and resuming are as with [Client.AppleCareOf].
-func (c *Client) ActivationLocksOf(ctx context.Context, serials []string) iter.Seq2[PerDevice[*ActivationLock], error] {
-	return perDevice(ctx, c, serials, c.ActivationLock)
+func (c *Client) ActivationLocksOf(ctx context.Context, serials []string, fields ...string) iter.Seq2[PerDevice[*ActivationLock], error] {
+	return perDevice(ctx, c, serials, func(ctx context.Context, serial string) (*ActivationLock, error) {
+		return c.ActivationLock(ctx, serial, fields...)
+	})
 }
 
 // AssignedServerIDsOf calls [Client.AssignedServerID] for each of the serial numbers. Order, cost,
