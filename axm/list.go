@@ -60,7 +60,7 @@ const (
 
 // Ends of a read that mean that something is wrong with the list.
 var (
-	// ErrSameCursor: Apple answered with the cursor that it was asked with, which would go on for
+	// ErrSameCursor: Apple answered with a cursor that it was asked with before, which would go on for
 	// ever. Ask again later.
 	ErrSameCursor = errors.New("the same cursor came back although more is to follow")
 
@@ -195,6 +195,10 @@ type walk[T any] struct {
 	cursor    string
 	pages     int
 	restarted bool // the one restart of a walk was taken
+
+	// milestone is the cursor after a number of pages that is a power of two. A walk in a circle comes
+	// back to one, whatever the length of the circle.
+	milestone string
 }
 
 // next is a [page.Next].
@@ -204,17 +208,19 @@ func (w *walk[T]) next(ctx context.Context) (*Page[T], bool, error) {
 	}
 	p, err := w.ask(ctx)
 	if w.cursor != "" && !w.restarted && isStale(err) {
-		w.cursor, w.restarted = "", true
+		w.cursor, w.milestone, w.restarted = "", "", true
 		p, err = w.ask(ctx)
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	if p.Cursor != "" && p.Cursor == w.cursor {
+	if p.Cursor != "" && (p.Cursor == w.cursor || p.Cursor == w.milestone) {
 		return nil, false, fmt.Errorf("%s: %w", w.list.op, ErrSameCursor)
 	}
 	w.cursor = p.Cursor
-	w.pages++
+	if w.pages++; w.pages&(w.pages-1) == 0 {
+		w.milestone = p.Cursor
+	}
 	return p, !p.Completes, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -231,6 +232,36 @@ func TestReadingAhead(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 	})
+}
+
+// Cursors that lead in a circle end the walk before it has gone three times around.
+func TestCursorsInACircle(t *testing.T) {
+	for _, length := range []int{1, 2, 3, 7} {
+		for _, before := range []int{0, 1, 5} {
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				c := wireClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Method == "POST" {
+						_, _ = io.WriteString(w, `{"access_token":"a"}`)
+						return
+					}
+					asked++
+					at, _ := strconv.Atoi(r.URL.Query().Get("cursor"))
+					if at++; at > before+length {
+						at -= length
+					}
+					_, _ = fmt.Fprintf(w, `{"data":[{"id":"A"}],"meta":{"paging":{"limit":1,"nextCursor":"%d"}}}`, at)
+				}), nil)
+				var last error
+				for _, err := range c.Devices(t.Context(), axm.ListOptions{}) {
+					last = err
+				}
+				if !errors.Is(last, axm.ErrSameCursor) || asked > 3*(before+length)+1 {
+					t.Errorf("a circle of %d after %d: %d requests, %v", length, before, asked, last)
+				}
+			})
+		}
+	}
 }
 
 // The bearer goes nowhere but to the service, whatever links say.
