@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/applemdm/applemdm/apns"
+	"github.com/applemdm/applemdm/internal/leak"
 )
 
 func fixtureCertificate(t testing.TB) *apns.Certificate {
@@ -129,8 +130,7 @@ func TestCertificateTLSIsACopy(t *testing.T) {
 func TestCertificateNeverShowsItsKey(t *testing.T) {
 	m := mint(otherTopic)
 	c := m.parsed(t)
-	hidesKey(t, m.key, c)
-	hidesKey(t, m.key, *c)
+	leak.Find(t, leak.Key(m.key), c, *c)
 	for how, text := range everyShape(t, c) {
 		if !strings.Contains(text, otherTopic) {
 			t.Errorf("%s does not name the topic: %s", how, text)

@@ -2,7 +2,6 @@ package apns_test
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -131,21 +130,4 @@ func everyShape(t *testing.T, v any) map[string]string {
 		shapes["json"] = string(encoded)
 	}
 	return shapes
-}
-
-// hidesKey fails if v shows anything of key, alone or inside other values.
-func hidesKey(t *testing.T, key crypto.Signer, v any) {
-	t.Helper()
-	secret := new(big.Int).SetBytes(certOK(key.(*ecdsa.PrivateKey).Bytes()))
-	hidden := []string{"PRIVATE KEY", secret.String(), secret.Text(16), strings.ToUpper(secret.Text(16)),
-		fmt.Sprint(secret.Bytes()[:8]), fmt.Sprint(secret.Bits())}
-	for _, wrapped := range []any{v, []any{v}, struct{ V any }{v}, struct{ v any }{v}} {
-		for how, text := range everyShape(t, wrapped) {
-			for _, h := range hidden {
-				if strings.Contains(text, h) {
-					t.Errorf("%T with %s shows %s", wrapped, how, h)
-				}
-			}
-		}
-	}
 }

@@ -1,13 +1,9 @@
 package apns_test
 
 import (
-	"bytes"
 	"context"
-	"crypto"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +14,7 @@ import (
 
 	"github.com/applemdm/applemdm/apns"
 	"github.com/applemdm/applemdm/apns/apnstest"
+	"github.com/applemdm/applemdm/internal/leak"
 )
 
 func TestAPushFollowsTheRecipe(t *testing.T) {
@@ -207,13 +204,11 @@ func TestNothingSecretIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(t, nil)
 		const secretToken, magic = "c0ffee11c0ffee22c0ffee33c0ffee44c0ffee55c0ffee66c0ffee77c0ffee88", "a-very-secret-magic"
-		var log bytes.Buffer
 		var told edges
 		cert := issue(t, srv, apnstest.CertOptions{})
-		client := newClientWith(t, srv, cert, &apns.Options{
-			Logger:  slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-			OnState: told.note,
-		})
+		hidden := append(leak.Key(cert.TLS().PrivateKey), secretToken, strings.ToUpper(secretToken), magic)
+		shown := leak.Watch(t, func() []string { return hidden })
+		client := newClientWith(t, srv, cert, &apns.Options{Logger: shown.Logger(), OnState: told.note})
 		push := apns.Push{Target: apns.Target{Topic: topic, Token: secretToken, PushMagic: magic}}
 		var errs []error
 		note := func() {
@@ -236,22 +231,12 @@ func TestNothingSecretIsShown(t *testing.T) {
 		note()
 		synctest.Wait()
 		states := told.states
-		if len(errs) != 6 || len(states) < 2 || log.Len() == 0 {
-			t.Fatalf("%d errors, %d states, log: %s", len(errs), len(states), &log)
+		if len(errs) != 6 || len(states) < 2 || shown.Log() == "" {
+			t.Fatalf("%d errors, %d states, log: %s", len(errs), len(states), shown.Log())
 		}
-		shapes := everyShape(t, errs)
-		for i, err := range errs {
-			shapes[fmt.Sprint("error ", i)] = fmt.Sprintf("%v %+v %#v", err, err, err)
+		shown.Note(errs, states, client.State(), fmt.Sprintf("%v %+v", apns.Result{Push: push}, apns.Result{Push: push}))
+		for _, err := range errs {
+			shown.Note(err)
 		}
-		maps.Copy(shapes, map[string]string{"log": log.String(), "states": fmt.Sprintf("%+v", states), "client": client.State().Err.Error(),
-			"result": fmt.Sprintf("%v %+v", apns.Result{Push: push}, apns.Result{Push: push})})
-		for where, text := range shapes {
-			for _, secret := range []string{secretToken, strings.ToUpper(secretToken), magic, "PRIVATE KEY"} {
-				if strings.Contains(text, secret) {
-					t.Errorf("%s shows %q: %s", where, secret, text)
-				}
-			}
-		}
-		hidesKey(t, cert.TLS().PrivateKey.(crypto.Signer), errs)
 	})
 }

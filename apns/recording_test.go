@@ -15,6 +15,7 @@ import (
 	"github.com/applemdm/applemdm/apns"
 	"github.com/applemdm/applemdm/apns/apnstest"
 	"github.com/applemdm/applemdm/internal/cassette/proof"
+	"github.com/applemdm/applemdm/internal/leak"
 )
 
 // outcomeOf is a result as a recording takes it.
@@ -76,6 +77,7 @@ func TestRecording(t *testing.T) {
 		if err := recorder.Save(); err != nil {
 			t.Fatal(err)
 		}
+		leak.Watch(t, func() []string { return secrets(srv, certificate) }).NoteFile(t, file)
 		if leaks := new(proof.Wire).Leaks(t, file, confidential, func(string) bool { return false }); len(leaks) > 0 {
 			t.Errorf("in the recording: %q", leaks)
 		}

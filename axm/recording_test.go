@@ -134,6 +134,7 @@ func TestRecording(t *testing.T) {
 		numbered := func(v string) bool {
 			return slices.ContainsFunc(s.traces, func(a axm.Attempt) bool { return a.RequestID == v })
 		}
+		s.shown.NoteFile(t, file)
 		if leaks := wire.Leaks(t, file, confidential, func(v string) bool { return mayShow(v) || numbered(v) }); len(leaks) > 0 {
 			t.Errorf("in the recording: %q", leaks)
 		}

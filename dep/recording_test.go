@@ -240,6 +240,7 @@ func TestRecording(t *testing.T) {
 			t.Fatal(err)
 		}
 		confidential = append(confidential, o.confidential(world)...)
+		o.shown.NoteFile(t, file)
 		if leaks := wire.Leaks(t, file, confidential, func(v string) bool { return mayShow(v) || o.isRequestID(v) }); len(leaks) > 0 {
 			t.Errorf("in the recording: %q", leaks)
 		}

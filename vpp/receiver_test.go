@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/applemdm/applemdm/internal/leak"
 	"github.com/applemdm/applemdm/vpp"
 	"github.com/applemdm/applemdm/vpp/vpptest"
 )
@@ -453,10 +453,7 @@ func TestATokenIsReplacedWithoutLoss(t *testing.T) {
 
 func TestReceiversShowNoSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log strings.Builder
-		s := newSite(t, nil, func(o *vpp.Options) {
-			o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		})
+		s := newSite(t, nil, nil)
 		opts := vpp.ReceiverOptions{Token: hookToken}
 		r := s.newReceiver(t, func(o *vpp.ReceiverOptions) {
 			o.Handle = func(context.Context, *vpp.Notification) error { return errors.New("away") }
@@ -471,15 +468,11 @@ func TestReceiversShowNoSecret(t *testing.T) {
 		_, odd := s.client.Subscribe(t.Context(), "https://s3cr3t-45@x", hookToken)
 		post(r, note("1"))
 		post(r, "s3cr3t-46")
-		slog.New(slog.NewTextHandler(&log, nil)).Info("all", "receiver", r, "options", opts, "config", config, "refused", refused, "odd", odd)
-		text := fmt.Sprintf("%s %+v %#v %v %+v %#v %+v %#v %+v %+v %+v", log.String(), r, r, *config, *config, opts, opts, refused, invalid, odd, r.Stats())
-		if strings.Contains(text, "s3cr3t") {
-			t.Error(text)
-		}
+		leak.Find(t, []string{"s3cr3t"}, r, opts, config, *config, refused, invalid, odd, r.Stats(), s.shown.Log())
 		for _, want := range []string{`msg=notification status=200 type=TEST_NOTIFICATION`, "msg=notification status=401", "status=500 type=NEWS id=1 uid=2049000000000001 error=away",
-			`level=WARN msg=notification status=400 error="notification: is not a JSON object"`, "[redacted]"} {
-			if !strings.Contains(text, want) {
-				t.Errorf("%s is not in %s", want, text)
+			`level=WARN msg=notification status=400 error="notification: is not a JSON object"`} {
+			if !strings.Contains(s.shown.Log(), want) {
+				t.Errorf("%s is not in %s", want, s.shown.Log())
 			}
 		}
 	})

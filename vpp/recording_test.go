@@ -322,6 +322,7 @@ func TestRecording(t *testing.T) {
 			t.Fatal(err)
 		}
 		confidential = append(confidential, s.confidential(world)...)
+		s.shown.NoteFile(t, file)
 		if leaks := wire.Leaks(t, file, confidential, mayShow); len(leaks) > 0 {
 			t.Errorf("in the recording: %q", leaks)
 		}

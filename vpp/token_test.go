@@ -2,11 +2,8 @@ package vpp_test
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,9 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/applemdm/applemdm/internal/leak"
 	"github.com/applemdm/applemdm/internal/sniff"
 	"github.com/applemdm/applemdm/vpp"
 )
@@ -162,23 +159,7 @@ func TestTokenExpiry(t *testing.T) {
 
 func TestTokensDoNotPrint(t *testing.T) {
 	token := mustParse(t, insideToken)
-	var out strings.Builder
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		fmt.Fprintf(&out, verb, token)
-		fmt.Fprintf(&out, verb, *token)
-		fmt.Fprintf(&out, verb, []any{token, struct{ T vpp.Token }{*token}})
-	}
-	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "token", token, "value", *token)
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "token", token, "value", *token)
-	one, _ := json.Marshal(token)
-	two, _ := jsonv2.Marshal(token)
-	out.Write(one)
-	out.Write(two)
-	for _, secret := range []string{"QUJD", stoken(insideToken)[:20], fmt.Sprintf("%x", "QUJD")} {
-		if strings.Contains(out.String(), secret) {
-			t.Errorf("%q shows in %s", secret, out.String())
-		}
-	}
+	leak.Find(t, []string{"QUJD", stoken(insideToken)[:20]}, token, *token)
 	if got := token.String(); got != "content token of Example School District (expires 2099-03-04T09:10:11Z)" {
 		t.Error(got)
 	}

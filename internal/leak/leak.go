@@ -1,22 +1,27 @@
-// Package leak looks for secrets in all that a client lets be seen: log lines, traces, states, errors.
-// It is for tests only.
+// Package leak looks for secrets in all that a client lets be seen: log lines, traces, states, errors,
+// recordings. It is for tests only.
+//
+// The tests of each service make their clients by one function, which watches them: so whatever any of
+// these tests lets a client log is searched, and not only what a test of secrets does.
 package leak
 
 import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/go-json-experiment/json"
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // Sink takes in what a client shows. When the test ends, it is searched. All methods are safe for
@@ -56,11 +61,21 @@ func (s *Sink) Log() string {
 	return s.log.String()
 }
 
-// Note takes in values that a program might print: traces, states, errors, clients.
+// Note takes in values that a program might print: traces, states, errors.
 func (s *Sink) Note(values ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.values = append(s.values, values...)
+}
+
+// NoteFile takes in a file that is made to be shown: a recording.
+func (s *Sink) NoteFile(t testing.TB, name string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Note(string(text))
 }
 
 // Search fails the test if a secret, or one of further ones, can be seen in what s has.
@@ -71,7 +86,7 @@ func (s *Sink) Search(t testing.TB, further ...string) {
 	defer s.mu.Unlock()
 	hunt.in(t, "log", s.log.String())
 	for _, v := range s.values {
-		hunt.in(t, fmt.Sprintf("%T", v), Forms(v))
+		hunt.in(t, fmt.Sprintf("%T", v), formsAlone(v))
 	}
 }
 
@@ -149,9 +164,18 @@ func spellings(secret string) []string {
 	return kept
 }
 
-// Forms prints v in all the ways that programs do, and, if it is an error, those below it; what it
-// points to, and a member Body, are printed for themselves.
+// Forms prints v in all the ways that programs do, alone and inside other values.
 func Forms(v any) string {
+	text := formsAlone(v)
+	for _, within := range []any{[]any{v}, struct{ V any }{v}, struct{ v any }{v}} {
+		text += fmt.Sprintf("%+v\n%#v\n%x\n", within, within, within)
+	}
+	return text
+}
+
+// formsAlone prints v and, if it is an error, those below it. What it points to, and a member Body, are
+// printed for themselves.
+func formsAlone(v any) string {
 	var b strings.Builder
 	write(&b, v)
 	return b.String()
@@ -161,19 +185,33 @@ func write(b *strings.Builder, v any) {
 	if v == nil {
 		return
 	}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(b, verb+"\n", v)
 	}
-	if text, err := json.Marshal(v); err == nil {
-		b.Write(text)
-	}
-	slog.New(slog.NewJSONHandler(b, nil)).Info("", "value", v)
+	encode(b, v)
 	if value := reflect.ValueOf(v); value.Kind() == reflect.Pointer && !value.IsNil() && value.Elem().Kind() == reflect.Struct {
 		fmt.Fprintf(b, "%+v\n%#v\n", value.Elem().Interface(), value.Elem().Interface())
 		if body := value.Elem().FieldByName("Body"); body.IsValid() && body.Kind() == reflect.Slice && body.Type().Elem().Kind() == reflect.Uint8 {
 			fmt.Fprintf(b, "%s\n", body.Bytes())
 		}
 	}
+	writeBelow(b, v)
+}
+
+// encode writes v as encoders and loggers do, as far as they can.
+func encode(b *strings.Builder, v any) {
+	if text, err := json.Marshal(v); err == nil {
+		b.Write(text)
+	}
+	if text, err := jsonv2.Marshal(v); err == nil {
+		b.Write(text)
+	}
+	slog.New(slog.NewTextHandler(b, nil)).Info("", "value", v)
+	slog.New(slog.NewJSONHandler(b, nil)).Info("", "value", v)
+}
+
+// writeBelow writes the errors below an error.
+func writeBelow(b *strings.Builder, v any) {
 	err, is := v.(error)
 	if !is {
 		return

@@ -1,10 +1,18 @@
 package leak
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/url"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -65,6 +73,13 @@ func TestASinkIsSearchedInTheEnd(t *testing.T) {
 	for name, show := range map[string]func(*Sink){
 		"log":   func(s *Sink) { s.Logger().Debug("call", "token", secret) },
 		"value": func(s *Sink) { s.Note(1, &answer{secret: secret}) },
+		"file": func(s *Sink) {
+			name := filepath.Join(t.TempDir(), "recording")
+			if err := os.WriteFile(name, []byte("token: "+url.QueryEscape(secret)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s.NoteFile(t, name)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			complaints, known := new(told), []string(nil)
@@ -83,5 +98,36 @@ func TestASinkIsSearchedInTheEnd(t *testing.T) {
 				t.Errorf("%d complaints", complaints.n)
 			}
 		})
+	}
+}
+
+func TestKeysAreFoundAsNumbersAndText(t *testing.T) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	raw, err := private.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, shown := range map[string]any{
+		"key": private, "bytes": raw, "DER": der, "PEM": string(text), "number": new(big.Int).SetBytes(raw),
+	} {
+		for how, secrets := range map[string][]string{"key": Key(private), "PEM": PEM(text)} {
+			complaints := new(told)
+			Find(complaints, secrets, shown)
+			if complaints.n != 1 {
+				t.Errorf("%s by its %s: %d complaints", name, how, complaints.n)
+			}
+			Find(complaints, secrets, &private.PublicKey)
+			if complaints.n != 1 {
+				t.Errorf("a complaint about the public key")
+			}
+		}
 	}
 }
