@@ -26,7 +26,7 @@ import (
 // agree with what is true, nobody has anything that nobody gave, and in the end the backend knows what
 // the service knows, and can bring about what it wants.
 //
-// To see one history again: go test ./vpp -run TestHistories/seed=17$ -v. To see others than the
+// To see one history again: go test ./vpp -run TestHistories//seed=17$ -v. To see others than the
 // first 1,000: VPP_HISTORIES=5000.
 func TestHistories(t *testing.T) {
 	histories := 1000
@@ -35,28 +35,22 @@ func TestHistories(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var total tally
-	t.Run("all", func(t *testing.T) {
-		const lanes = 2
-		for lane := range lanes {
-			t.Run(fmt.Sprint(lane), func(t *testing.T) {
-				t.Parallel()
-				for seed := lane; seed < histories; seed += lanes {
-					t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-						synctest.Test(t, func(t *testing.T) {
-							h := newHistory(t, uint64(seed))
-							h.play()
-							mu.Lock()
-							defer mu.Unlock()
-							total.add(h.tally)
-						})
+	t.Cleanup(func() { total.judge(t) })
+	const lanes = 2
+	for lane := range lanes {
+		t.Run(fmt.Sprint("lane=", lane), func(t *testing.T) {
+			t.Parallel()
+			for seed := lane; seed < histories; seed += lanes {
+				t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						counted := newHistory(t, uint64(seed)).play()
+						mu.Lock()
+						defer mu.Unlock()
+						total.add(counted)
 					})
-				}
-			})
-		}
-	})
-	t.Logf("%+v", total)
-	if total.Histories >= 100 && total.Checked < 15*total.Histories {
-		t.Error("hardly anything was checked")
+				})
+			}
+		})
 	}
 }
 
@@ -83,7 +77,7 @@ type history struct {
 	tally    tally
 }
 
-// tally counts, so that nobody makes the test toothless without noticing.
+// tally counts what happened.
 type tally struct {
 	Histories, Requests, Operations, Outcomes, Checked, Plans, Refused, Restarts, Notifications int
 }
@@ -98,6 +92,14 @@ func (a *tally) add(b tally) {
 	a.Refused += b.Refused
 	a.Restarts += b.Restarts
 	a.Notifications += b.Notifications
+}
+
+// judge sees to it that nobody makes the test toothless without noticing.
+func (a *tally) judge(t *testing.T) {
+	t.Logf("%+v", *a)
+	if a.Histories >= 100 && a.Checked < 15*a.Histories {
+		t.Error("hardly anything was checked")
+	}
 }
 
 func newHistory(t *testing.T, seed uint64) *history {
@@ -206,6 +208,7 @@ func (h *history) newProcess() {
 	}
 }
 
+// handle is told of notifications.
 func (h *history) handle(_ context.Context, n *vpp.Notification) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -217,8 +220,8 @@ func (h *history) handle(_ context.Context, n *vpp.Notification) error {
 // chance is true once in n times.
 func (h *history) chance(n int) bool { return h.rng.IntN(n) == 0 }
 
-// play plays the history to its end.
-func (h *history) play() {
+// play plays the history to its end, and counts what happened.
+func (h *history) play() tally {
 	for range 2 + h.rng.IntN(2) {
 		for range h.rng.IntN(3) {
 			h.disturb()
@@ -239,6 +242,10 @@ func (h *history) play() {
 		h.look()
 	}
 	h.finish()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tally.Requests = len(h.srv.Received())
+	return h.tally
 }
 
 // finish ends all disturbances, waits for everything, and compares.
@@ -257,7 +264,6 @@ func (h *history) finish() {
 	h.mirror.refresh(h)
 	h.compare(h.t, h.mirror.last)
 	h.bringAbout()
-	h.tally.Requests = len(h.srv.Received())
 	for _, v := range h.srv.Violations() {
 		if !h.excused(v) {
 			h.t.Errorf("violation: %s", v)

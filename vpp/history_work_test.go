@@ -200,16 +200,19 @@ func (h *history) wait(d *deal, limit time.Duration) {
 
 // look keeps the mirror up to date.
 func (h *history) look() {
-	h.mu.Lock()
-	stale := h.mirror.stale
-	h.mu.Unlock()
-	if !stale && !h.chance(4) {
+	if !h.isStale() && !h.chance(4) {
 		return
 	}
 	before := h.everything()
-	if h.mirror.refresh(h); !h.mirror.stale && h.everything() == before {
+	if h.mirror.refresh(h); !h.isStale() && h.everything() == before {
 		h.compare(h.t, h.mirror.last)
 	}
+}
+
+func (h *history) isStale() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mirror.stale
 }
 
 // others lets content managers, people or another manager do something.
