@@ -44,8 +44,12 @@ func sentReads() []sentCall {
 		{"AssignedServerIDsOf", func(ctx context.Context, c *axm.Client) error { return ends(c.AssignedServerIDsOf(ctx, serials)) }},
 		{"AppleCare", func(ctx context.Context, c *axm.Client) error { return failing(c.AppleCare(ctx, serials[0], "status")) }},
 		{"AppleCareOf", func(ctx context.Context, c *axm.Client) error { return ends(c.AppleCareOf(ctx, serials, "status")) }},
-		{"ActivationLock", func(ctx context.Context, c *axm.Client) error { return failing(c.ActivationLock(ctx, serials[0])) }},
-		{"ActivationLocksOf", func(ctx context.Context, c *axm.Client) error { return ends(c.ActivationLocksOf(ctx, serials)) }},
+		{"ActivationLock", func(ctx context.Context, c *axm.Client) error {
+			return failing(c.ActivationLock(ctx, serials[0], "isLocked"))
+		}},
+		{"ActivationLocksOf", func(ctx context.Context, c *axm.Client) error {
+			return ends(c.ActivationLocksOf(ctx, serials, "isLocked"))
+		}},
 		{"Servers", func(ctx context.Context, c *axm.Client) error { return ends(c.Servers(ctx, one("serverName"))) }},
 		{"Server", func(ctx context.Context, c *axm.Client) error { return failing(c.Server(ctx, "F1", "serverName")) }},
 		{"ServerDevices", func(ctx context.Context, c *axm.Client) error { return ends(c.ServerDevices(ctx, "F1", one())) }},
