@@ -139,7 +139,7 @@ func (w *world) close() {
 
 // uploadPushCertificate does what the administrator does with curl.
 func (w *world) uploadPushCertificate(ctx context.Context) error {
-	cert, key := w.apple.IssuePushCertificate(simTopic, nil)
+	cert, key := w.apple.IssuePushCertificate(simTopic, &apnstest.CertOptions{EC: true})
 	_, err := w.call(ctx, http.MethodPut, "/v1/pushcert", append(cert, key...))
 	return err
 }
