@@ -32,6 +32,27 @@
 // [Operation.Record] is for going on after a restart. That some devices failed, or are not known to
 // Apple, is a [Result] and no error.
 //
+// # What only Apple Business has
+//
+// People: [Client.Users], [Client.UserGroups] and [Client.OrganizationalUnits] are read only, and
+// [Client.UserGroupUsers] and [Client.OrganizationalUnitUsers] tell who belongs to one.
+//
+// Software: [Client.Apps] and [Client.Packages] are read only, too. A [Configuration] is made from a
+// profile of one's own ([Client.CreateConfiguration]), changed and deleted; those of other types,
+// which are made in the portal, can be read.
+//
+// A [Blueprint] brings apps, packages and configurations to devices, users and user groups.
+// [Client.Blueprints] reads them, with what they relate if a [BlueprintInclude] says so,
+// [Client.AddToBlueprint] and [Client.RemoveFromBlueprint] change one relation, and
+// [Client.MissingInBlueprint] tells which IDs Apple has left out silently.
+//
+// [Client.AuditEvents] tells what has happened between two points in time: an [AuditEvent] says who
+// did what to whom, and its Data what events of its type have of their own.
+//
+// [Client.MDMDevices] are the devices that Apple's own device management holds. Servers can be made,
+// changed and deleted ([Client.CreateServer], [Client.MoveDefaultFamilies]), and devices released for
+// good ([Client.ReleaseDevicesIrreversibly]). All else a school has as well.
+//
 // # Limits and pace
 //
 // Apple publishes no limits. At most four requests of a client are under way at once, and when there
