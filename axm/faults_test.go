@@ -54,7 +54,9 @@ func faultRows() []faultmatrix.Row {
 func (call *faultCall) outcome(row faultmatrix.Row, forEver bool) string {
 	switch {
 	case row.Fault.Kind == axmtest.Refuse && call.name == "fan-out" && forEver:
-		return faultmatrix.Either(works, faultmatrix.Refused) // its connections are open, unless one is idle just then
+		// Its connections are open, unless one is idle just then; and what was sent on one that breaks is
+		// lost, although no other connection is to be had.
+		return faultmatrix.Either(works, faultmatrix.Refused, faultmatrix.Lost)
 	case row.Fault.Kind == axmtest.ResetBody && call.noBody:
 		return faultmatrix.Either(works, faultmatrix.Lost) // the reset may overtake the header
 	case row.BodyOnly && call.noBody:
