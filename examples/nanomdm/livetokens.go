@@ -14,8 +14,8 @@ import (
 
 // liveTokens is a storage of nanomdm that keeps quiet about push tokens that APNs has said are no
 // longer in use, so that nanomdm answers for their enrolments that there is nothing to push to. A
-// TokenUpdate brings a token back. It remembers in memory only: after a restart each of these tokens
-// costs one more push.
+// TokenUpdate brings a token back. It remembers in memory only, some 150 bytes for each device
+// that it has heard of since the start: after a restart each of these tokens costs one more push.
 type liveTokens struct {
 	storage.AllStorage
 

@@ -22,17 +22,21 @@ var peers = map[string][]string{
 	"nanomdm": {
 		"github.com/micromdm/nanomdm/push", "github.com/micromdm/nanomdm/push/nanopush", "github.com/micromdm/nanomdm/mdm",
 	},
+	"nanoaxm": {
+		"github.com/micromdm/nanoaxm/storage", "github.com/micromdm/nanoaxm/goaxm",
+	},
 	"apns2": {
 		"github.com/sideshow/apns2", "github.com/sideshow/apns2/certificate", "github.com/sideshow/apns2/payload",
 	},
 	"ours": {
 		"github.com/applemdm/applemdm/dep", "github.com/applemdm/applemdm/apns",
+		"github.com/applemdm/applemdm/axm", "github.com/applemdm/applemdm/examples/nanomdm/fromnanoaxm",
 		"github.com/applemdm/applemdm/examples/nanomdm/fromnanodep", "github.com/applemdm/applemdm/examples/nanomdm/apnspush",
 	},
 }
 
 var (
-	tableRow = regexp.MustCompile(`(?m)^\| (nanodep|nanomdm|apns2) \| (.*) \| (.*) \| (.*)\|$`)
+	tableRow = regexp.MustCompile(`(?m)^\| (nanodep|nanomdm|nanoaxm|apns2) \| (.*) \| (.*) \| (.*)\|$`)
 	symbol   = regexp.MustCompile("`([a-z0-9]+\\.[A-Z][A-Za-z0-9.]*)`")
 )
 
