@@ -131,3 +131,14 @@ func TestKeysAreFoundAsNumbersAndText(t *testing.T) {
 		}
 	}
 }
+
+func TestAContentTokenIsFoundInside(t *testing.T) {
+	file := []byte(base64.StdEncoding.EncodeToString([]byte(`{"token":"QUJD0815","orgName":"Example"}`)) + "\n")
+	for _, shown := range []string{string(file), `{"token":"QUJD0815","orgName":"Example"}`, "bearer QUJD0815"} {
+		complaints := new(told)
+		Find(complaints, ContentToken(file), shown)
+		if complaints.n != 1 {
+			t.Errorf("%d complaints about %s", complaints.n, shown)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package content_test
 
 import (
 	"context"
-	"encoding/base64"
 	"slices"
 	"strings"
 	"sync"
@@ -125,12 +124,7 @@ func (s *site) received(part string) []vpptest.Request {
 func (s *site) secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	file := strings.TrimSpace(string(s.loc.Token()))
-	inside, err := base64.StdEncoding.DecodeString(file)
-	if err != nil {
-		panic(err)
-	}
-	secrets := append(leak.PEM(s.srv.DeveloperKey().P8), file, string(inside))
+	secrets := append(leak.PEM(s.srv.DeveloperKey().P8), leak.ContentToken(s.loc.Token())...)
 	for _, token := range s.signed {
 		secrets = append(secrets, string(token.Reveal()), strings.Split(string(token.Reveal()), ".")[2])
 	}

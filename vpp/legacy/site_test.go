@@ -2,10 +2,8 @@ package legacy_test
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,7 +27,7 @@ type site struct {
 
 	mu     sync.Mutex
 	source []byte   // what the token source holds
-	stored []string // all that it has held
+	stored [][]byte // all that it has held
 	trace  []vpp.Attempt
 }
 
@@ -74,18 +72,16 @@ func (s *site) store(token []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.source = token
-	s.stored = append(s.stored, strings.TrimSpace(string(token)))
+	s.stored = append(s.stored, token)
 }
 
 // secrets returns the content tokens, with what is inside them.
 func (s *site) secrets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	secrets := slices.Clone(s.stored)
-	for _, text := range s.stored {
-		if inside, err := base64.StdEncoding.DecodeString(text); err == nil {
-			secrets = append(secrets, string(inside))
-		}
+	var secrets []string
+	for _, token := range s.stored {
+		secrets = append(secrets, leak.ContentToken(token)...)
 	}
 	return secrets
 }

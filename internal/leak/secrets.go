@@ -4,9 +4,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"strings"
 )
 
 // Key returns what shows a private key: its secret number as the bytes, digits and words that printers
@@ -39,4 +42,19 @@ func PEM(text []byte) []string {
 		panic(err)
 	}
 	return Key(key)
+}
+
+// ContentToken returns what shows a content token of Apps and Books: the text of its file, the JSON
+// inside, and the token within that.
+func ContentToken(file []byte) []string {
+	text := strings.TrimSpace(string(file))
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		panic(err)
+	}
+	var inside struct{ Token string }
+	if err := json.Unmarshal(raw, &inside); err != nil {
+		panic(err)
+	}
+	return []string{text, string(raw), inside.Token}
 }
