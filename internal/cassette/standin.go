@@ -56,6 +56,9 @@ func (s *standIns) number(value string) string {
 		if len(out) >= 10 {
 			out[bytes.IndexAny(out, digits)] = '1' // or it may be out of range
 		}
+		if last := len(out) - 1; bytes.IndexByte(out, '.') >= 0 && out[last] == '0' {
+			out[last] = '1' // or it would be written shorter once it was read
+		}
 		return string(out) + value[end:]
 	})
 }

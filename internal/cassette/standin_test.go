@@ -55,6 +55,11 @@ func TestStandInsOfNumbers(t *testing.T) {
 			t.Errorf("an IMEI became %s", got)
 		}
 	}
+	for range 50 { // a zero at the end would be lost when it is read
+		if got := newStandIns(nil).number("4.5"); !regexp.MustCompile(`^[1-9]\.[1-9]$`).MatchString(got) {
+			t.Errorf("4.5 became %s", got)
+		}
+	}
 	for value, want := range map[string]string{
 		"12345": `^[1-9]\d{4}$`, "-12": `^-[1-9]\d$`, "0.5": `^0\.\d$`, "-1.5e3": `^-[1-9]\.\de3$`,
 		"9223372036854775807": `^1\d{18}$`, "2147483647": `^1\d{9}$`,
