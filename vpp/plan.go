@@ -101,8 +101,8 @@ func pairsOf(grants []Grant) (pairs int) {
 //
 // It costs the pages of the assets, those of the active users or a request for each named one, and of
 // the assignments those that may matter: of the named targets, of the named assets, or all, whichever
-// are the fewest requests. With a [Snapshot] at hand, [Snapshot.Plan] costs none. Memory is some 200
-// bytes for each wish and each assignment that is to be taken back.
+// are the fewest requests. With a [Snapshot] at hand, [Snapshot.Plan] costs none. Memory is some 300
+// bytes for each wish, for each assignment that is read, and for each that is to be taken back.
 //
 // At least one Grant is needed: an empty list is more often a mistake than the wish to take
 // everything back, which a Grant that only names something expresses, or [Client.Revoke].
