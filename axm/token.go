@@ -147,7 +147,7 @@ const opLogin = "ask for an access token"
 
 // exchange exchanges an assertion for an access token.
 func (c *Client) exchange(ctx context.Context, key *Key) (*access, error) {
-	assertion, err := key.assertion(time.Now())
+	assertion, err := key.assertion(time.Now(), lifeFor(c.tokenEngine.Retry))
 	if err != nil {
 		return nil, err
 	}

@@ -557,6 +557,18 @@ func TestWaitingForATokenEndsWithTheContext(t *testing.T) {
 	})
 }
 
+// A try that comes late has an assertion that is good still.
+func TestAnAssertionOutlivesThePauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil, func(o *axm.Options) { o.Retry.MaxWait = 20 * time.Minute })
+		s.srv.Fail(axmtest.Fault{Kind: axmtest.BusySeconds, Path: tokenPath, RetryAfter: 19 * time.Minute, Count: 3})
+		if err := s.ask(t); err != nil || time.Since(startOfTime) < 57*time.Minute {
+			t.Error(err, time.Since(startOfTime))
+		}
+		s.clean(t)
+	})
+}
+
 func TestTheTokenServiceIsAskedAgain(t *testing.T) {
 	for name, fault := range map[string]axmtest.Fault{
 		"reset": {Kind: axmtest.Reset}, "gateway": {Kind: axmtest.HTML}, "busy": {Kind: axmtest.BusySeconds, Status: 429, RetryAfter: 3 * time.Second},
