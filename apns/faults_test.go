@@ -28,7 +28,7 @@ const (
 	certBad  = "certificate"        // FixCertificate
 	shutting = "shutting down"      // ErrShutdown
 	fixIt    = "bad request"        // Error of unknown meaning
-	tooLarge = "lost in one try"      // TransportError after one try
+	tooLarge = "lost in one try"    // TransportError after one try
 )
 
 // ending names what err is, or says that it is none of the above.
