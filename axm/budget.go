@@ -46,8 +46,8 @@ func (b Budget) check(name string) error {
 	return nil
 }
 
-// SetBudget replaces [Options.Budget] from the next request on. What was sent already counts.
-// Its errors are [*InputError].
+// SetBudget replaces [Options.Budget] from the next request on. What the old rate still counts, counts
+// for the new one too. Its errors are [*InputError].
 func (c *Client) SetBudget(b Budget) error {
 	if err := b.check("Budget"); err != nil {
 		return err

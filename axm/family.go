@@ -29,7 +29,7 @@ func (e *FamilyMoveError) Unwrap() error { return e.Err }
 // wants that in two steps, first the one that loses; a step that would change nothing is left out.
 // It costs up to four requests. When the second step fails, the error is a [*FamilyMoveError]; every
 // other error means that nothing was changed, unless it is one after which that cannot be known
-// ([TransportError.Sent], [ErrServer]). Apple Business only.
+// ([TransportError.Sent], [ErrServer], [ErrUnavailable], [ErrUnexpectedAnswer]). Apple Business only.
 //
 // https://developer.apple.com/documentation/applebusinessapi/update-an-mdmserver
 func (c *Client) MoveDefaultFamilies(ctx context.Context, fromID, toID string, families ...DefaultFamily) (*FamilyMove, error) {
