@@ -2,39 +2,11 @@ package vpp
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"sync"
-
-	"github.com/applemdm/applemdm/internal/field"
 )
 
-// Verify reads assignments back and returns, for each of keys, whether it is there. It takes the way
-// that costs the fewest requests: one for each user and device, the pages of each asset, or all of the
-// list. What retired users still hold does not count.
-func (c *Client) Verify(ctx context.Context, keys []AssignmentKey) (map[AssignmentKey]bool, error) {
-	for i, key := range keys {
-		if err := key.check(fmt.Sprintf("keys[%d]", i)); err != nil {
-			return nil, err
-		}
-	}
-	return c.assigned(ctx, keys)
-}
-
-func (k AssignmentKey) check(name string) error {
-	switch {
-	case k.Asset.AdamID == "":
-		return &InputError{Field: name + ".Asset.AdamID", Rule: "must not be empty"}
-	case (k.ClientUserID == "") == (k.SerialNumber == ""):
-		return &InputError{Field: name, Rule: "must have one of ClientUserID and SerialNumber"}
-	case k.SerialNumber != "":
-		if err := field.Serial(name+".SerialNumber", k.SerialNumber); err != nil {
-			return err
-		}
-	}
-	return k.Asset.AdamID.check(name + ".Asset.AdamID")
-}
-
+// assigned returns, for each of keys, whether it is there.
 func (c *Client) assigned(ctx context.Context, keys []AssignmentKey) (map[AssignmentKey]bool, error) {
 	holders, products := map[holder]bool{}, map[AssetKey]bool{}
 	for _, key := range keys {

@@ -1,13 +1,6 @@
 package vpp
 
-import (
-	"context"
-	"errors"
-	"sync"
-	"time"
-
-	"github.com/applemdm/applemdm/internal/poll"
-)
+import "sync"
 
 // Operation is what a writing call has set going: one event of Apple's for each request. It shows
 // what is known of it, and [Operation.Wait] learns the rest. All methods are safe for concurrent
@@ -22,52 +15,26 @@ type Operation struct {
 	running chan struct{} // holds a value while nobody waits
 	wake    chan struct{}
 
+	*known
+}
+
+// known is what is known of an operation. It is behind a pointer so that package fmt, which knows
+// no locks, does not read it.
+type known struct {
 	mu     sync.Mutex
 	cells  []cell // by product, then by target
 	parts  []*part
 	rounds int // of waiting that came to an end
 }
 
-// cell is what has become of one product for one target.
-type cell struct {
-	status Status
-	err    error
-}
-
-// open reports whether more may become known.
-func (c *cell) open() bool {
-	return c.status == StatusPending || c.status == StatusUncertain || c.status == ""
-}
-
 func newOperation(c *Client, o *order) *Operation {
 	o.index()
 	op := &Operation{
-		client: c, order: o, cells: make([]cell, o.cells()),
-		running: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		client: c, order: o, running: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		known: &known{cells: make([]cell, o.cells())},
 	}
 	op.running <- struct{}{}
 	return op
-}
-
-// queued reports whether Apple has queued, or may have queued, any of it.
-func (op *Operation) queued() bool {
-	op.mu.Lock()
-	defer op.mu.Unlock()
-	for _, p := range op.parts {
-		if p.status == StatusPending || p.status == StatusUncertain || p.status == StatusDone {
-			return true
-		}
-	}
-	return false
-}
-
-// refusal returns why nothing was queued.
-func (r *Result) refusal() error {
-	e, _ := errors.AsType[*UndoneError](r.Err())
-	if len(e.Reasons) == 1 {
-		return e.Reasons[0]
-	}
-	return errors.Join(e.Reasons...)
 }
 
 // Result returns what has become of everything, as far as it is known now. It does no I/O, and costs
@@ -124,78 +91,29 @@ func (op *Operation) Progress() Progress {
 				continue
 			}
 			open, all := op.openCells(part)
-			counted := min(max(part.completed-(all-open), 0), open, p.Pending)
+			counted := min(max(part.done-(all-open), 0), open, p.Pending)
 			p.Done, p.Pending = p.Done+counted, p.Pending-counted
 		}
 	}
 	return p
 }
 
-// Wait returns when it is known what has become of everything, or when it cannot be known better:
-// see [StatusUncertain] and below. That a part failed is no error: see [Result.Err].
-//
-// Notifications that reach the client, through a [Receiver] or [Client.Notice], end the waiting at
-// once. Otherwise Wait asks for the status of each event: first after [Options.PollAfter], then
-// every 30 seconds, and less often in time. Where that does not tell which part of an event failed,
-// where Apple does not know the event, and where the answer to a request was lost, it reads the
-// assignments or users back. What is not there, although the event is unknown or was pending for 10
-// minutes, is sent once more, as Apple advises; so is not what was sent more than an hour ago, for
-// others may have changed it since. What is then pending for 10 more minutes stays [StatusPending]
-// in the result, and Wait may be called again to go on.
-//
-// An error means that Apple could not be asked or ctx ended. It costs nothing that is known already:
-// [Operation.Result] has it, and Wait may be called again. Of several who wait, one asks, and all
-// return when that one is through.
-func (op *Operation) Wait(ctx context.Context) (*Result, error) {
-	settled, round := op.settled()
-	if settled {
-		return op.Result(), nil
-	}
-	select {
-	case <-op.running:
-		defer func() { op.running <- struct{}{} }()
-	case <-ctx.Done():
-		return nil, poll.Cause(ctx)
-	}
-	if !op.resume(time.Now(), round) {
-		return op.Result(), nil
-	}
-	for {
-		due, wait, open := op.next(time.Now())
-		var err error
-		switch {
-		case !open:
-			op.endRound()
-			return op.Result(), nil
-		case len(due.events) > 0:
-			err = parallel(ctx, due.events, op.askEvent)
-		case len(due.lists) > 0:
-			err = op.readBack(ctx, due.lists)
-		default:
-			err = poll.WaitOr(ctx, wait, op.wake)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
+// cell is what has become of one product for one target.
+type cell struct {
+	status Status
+	err    error
 }
 
-// settled reports whether everything is known, and which round of waiting comes next.
-func (op *Operation) settled() (bool, int) {
-	op.mu.Lock()
-	defer op.mu.Unlock()
-	for i := range op.cells {
-		if op.cells[i].open() {
-			return false, op.rounds
-		}
-	}
-	return true, op.rounds
+// open reports whether more may become known.
+func (c *cell) open() bool {
+	return c.status == StatusPending || c.status == StatusUncertain || c.status == ""
 }
 
-func (op *Operation) endRound() {
-	op.mu.Lock()
-	defer op.mu.Unlock()
-	op.rounds++
+// settle notes what has become of a cell, unless that is known already.
+func (c *cell) settle(status Status, err error) {
+	if c.open() {
+		c.status, c.err = status, err
+	}
 }
 
 // eachCell calls do for the cells of a part.
@@ -218,13 +136,7 @@ func (op *Operation) openCells(p *part) (open, all int) {
 	return open, all
 }
 
-// settle notes what has become of a cell, unless that is known already.
-func (c *cell) settle(status Status, err error) {
-	if c.open() {
-		c.status, c.err = status, err
-	}
-}
-
+// settleAll settles the cells of a part.
 func (op *Operation) settleAll(p *part, status Status, err error) {
 	op.eachCell(p, func(_, _ int, c *cell) { c.settle(status, err) })
 }

@@ -65,7 +65,7 @@ func FuzzEventStatus(f *testing.F) {
 			op.mu.Unlock()
 			switch {
 			case all != 4, open != 0 && open != 4, (open == 0) != (p.phase == ended), status.State == EventFailed && open > 0 && p.phase != reading:
-				t.Fatalf("%s after %s: %d of %d open, %+v", kind, data, open, all, p.watch)
+				t.Fatalf("%s after %s: %d of %d open, %+v", kind, data, open, all, p)
 			}
 			if progress := op.Progress(); progress.Done+progress.Failed+progress.Pending != 4 || progress.Pending < 0 {
 				t.Fatalf("%s after %s: %+v", kind, data, progress)

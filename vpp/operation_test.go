@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,4 +121,21 @@ func TestANotificationEndsTheWaiting(t *testing.T) {
 		}
 		s.noViolations(t)
 	})
+}
+
+// Package fmt knows no lock: it must not come upon what changes.
+func TestAnOperationAtWorkCanBePrinted(t *testing.T) {
+	s := newSite(t, nil, func(o *vpp.Options) { o.PollAfter = time.Millisecond })
+	s.stock(1)
+	for range 20 {
+		op := s.associate(t, 1, 3)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for !op.Result().Done() {
+				_ = fmt.Sprintf("%v %+v %#v", op, op, op)
+			}
+		})
+		wait(t, op, nil)
+		wg.Wait()
+	}
 }

@@ -2,9 +2,7 @@ package vpp
 
 import (
 	"errors"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/applemdm/applemdm/internal/rest"
 )
@@ -77,6 +75,11 @@ func (o *order) cells() int { return len(o.products) * len(o.targets) }
 
 func (o *order) cell(product, target int) int { return product*len(o.targets) + target }
 
+// at returns what a cell is about.
+func (o *order) at(cell int) (product, holder) {
+	return o.products[cell/len(o.targets)], o.targets[cell%len(o.targets)]
+}
+
 // index makes products and targets findable.
 func (o *order) index() {
 	o.productAt = make(map[product]int, len(o.products))
@@ -87,76 +90,6 @@ func (o *order) index() {
 	for i, t := range o.targets {
 		o.targetAt[t] = i
 	}
-}
-
-// bounds are how much of an order one request may carry.
-type bounds struct{ products, users, devices int }
-
-func (o *order) bounds(l Limits) bounds {
-	switch {
-	case o.kind == EventCreate || o.kind == EventUpdate || o.kind == EventRetire:
-		return bounds{1, l.MaxUsers, l.MaxUsers}
-	case o.products[0].subscription != 0:
-		return bounds{l.MaxSubscriptions, l.MaxSubscriptionClientUserIDs, l.MaxSubscriptionClientUserIDs}
-	case o.kind == EventRevoke:
-		return bounds{1, l.MaxRevokeClientUserIDs, l.MaxRevokeSerialNumbers}
-	}
-	return bounds{l.MaxAssets, l.MaxClientUserIDs, l.MaxSerialNumbers}
-}
-
-// part is a share of an order: what one request is about, and what became of the request.
-type part struct {
-	products []int // of the order
-	targets  []int // of the order; all of one kind
-
-	eventID string
-	sentAt  time.Time // when it was taken, or else when what it is about was first sent
-	status  Status    // of the request: pending if it was taken, or might have been
-	err     error     // why it was not taken, or why that is not clear
-
-	lost   bool // an earlier request for the same may have been carried out
-	resent bool // is one that was sent for the second time
-
-	superseded bool // by one that was
-
-	watch
-}
-
-// whole returns all of an order as one part, which most often is too much for a request.
-func (o *order) whole() *part {
-	p := &part{products: make([]int, len(o.products)), targets: make([]int, len(o.targets))}
-	for i := range p.products {
-		p.products[i] = i
-	}
-	for i := range p.targets {
-		p.targets[i] = i
-	}
-	return p
-}
-
-// split cuts a part so that each piece is within the limits and has users only, or devices only:
-// whether both may be in one request, sources disagree.
-func (o *order) split(p *part, l Limits) []*part {
-	most := o.bounds(l)
-	devices := slices.IndexFunc(p.targets, func(t int) bool { return o.targets[t].serialNumber != "" })
-	if devices < 0 {
-		devices = len(p.targets)
-	}
-	var pieces []*part
-	for products := range slices.Chunk(p.products, most.products) {
-		for targets := range slices.Chunk(p.targets[:devices], most.users) {
-			pieces = append(pieces, p.piece(products, targets))
-		}
-		for targets := range slices.Chunk(p.targets[devices:], most.devices) {
-			pieces = append(pieces, p.piece(products, targets))
-		}
-	}
-	return pieces
-}
-
-// piece returns a smaller part that has come from p.
-func (p *part) piece(products, targets []int) *part {
-	return &part{products: products, targets: targets, sentAt: p.sentAt, lost: p.lost, resent: p.resent}
 }
 
 // The bodies of requests.

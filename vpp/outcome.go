@@ -126,6 +126,15 @@ func (r *Result) Err() error {
 	return e
 }
 
+// refusal returns why nothing was queued.
+func (r *Result) refusal() error {
+	e, _ := errors.AsType[*UndoneError](r.Err())
+	if len(e.Reasons) == 1 {
+		return e.Reasons[0]
+	}
+	return errors.Join(e.Reasons...)
+}
+
 // UndoneError says that a part of an [Operation] is not done.
 type UndoneError struct {
 	Undone, Total int

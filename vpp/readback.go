@@ -3,7 +3,6 @@ package vpp
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -78,7 +77,7 @@ func (op *Operation) sendAgain(ctx context.Context, p *part, missing map[int][]i
 	var again []*part
 	for _, product := range p.products {
 		if targets := missing[product]; len(targets) > 0 {
-			again = append(again, &part{products: []int{product}, targets: targets, sentAt: p.sentAt, lost: true, resent: true})
+			again = append(again, p.again([]int{product}, targets))
 		}
 	}
 	err := op.client.mayWrite(op.order.op)
@@ -118,35 +117,16 @@ func (op *Operation) supersede(p *part, before int) {
 		if covered[op.order.cell(product, target)] {
 			return
 		}
-		piece := *p
-		piece.products, piece.targets = []int{product}, []int{target}
+		piece := p.remainder([]int{product}, []int{target})
 		if !c.open() {
-			piece.eventID, piece.status, piece.err, piece.watch = "", c.status, c.err, watch{}
+			piece = p.piece(piece.products, piece.targets)
+			piece.left(c.status, c.err)
 		}
-		rest = append(rest, &piece)
+		rest = append(rest, piece)
 	})
 	op.parts = append(op.parts, joined(joined(rest))...)
-	p.phase, p.superseded = ended, true
+	p.replace()
 }
-
-// joined makes one part of those next to each other that are alike but for their targets or their
-// products.
-func joined(parts []*part) (fewer []*part) {
-	for _, p := range parts {
-		n := len(fewer)
-		switch {
-		case n > 0 && alike(fewer[n-1], p) && slices.Equal(fewer[n-1].products, p.products):
-			fewer[n-1].targets = append(fewer[n-1].targets, p.targets...)
-		case n > 0 && alike(fewer[n-1], p) && slices.Equal(fewer[n-1].targets, p.targets):
-			fewer[n-1].products = append(fewer[n-1].products, p.products...)
-		default:
-			fewer = append(fewer, p)
-		}
-	}
-	return fewer
-}
-
-func alike(a, b *part) bool { return a.status == b.status && a.err == b.err && a.phase == b.phase }
 
 // putOff lets the event of a part be asked again, as long as there is patience with it.
 func (op *Operation) putOff(p *part) {
@@ -157,16 +137,17 @@ func (op *Operation) putOff(p *part) {
 	}
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	if p.phase != ended { // by notifications
-		p.phase, p.due = asking, now.Add(leastPoll)
-	}
+	p.askAgain(now)
 }
 
 // giveUp ends the following of a part although something is open.
 func (op *Operation) giveUp(p *part, why error) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	p.phase, p.gaveUp = ended, true
+	if p.phase != reading {
+		return // notifications have ended it, or other parts are about the same
+	}
+	p.giveUp()
 	status := StatusPending
 	if p.unknown != nil {
 		status = StatusUncertain

@@ -75,7 +75,7 @@ func (op *Operation) requests() (records []RequestRecord) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	for _, p := range op.parts {
-		if p.superseded {
+		if p.phase == replaced {
 			continue
 		}
 		r := RequestRecord{
@@ -184,19 +184,19 @@ func (op *Operation) restore(r RequestRecord) error {
 		return fmt.Errorf("has the status %q, which is none of a request", r.Status)
 	}
 	p := &part{
-		products: slices.Clone(r.Products), targets: slices.Clone(r.Targets), eventID: r.EventID, sentAt: r.SentAt,
-		status: r.Status, lost: r.Repeated, resent: r.Resent,
+		products: slices.Clone(r.Products), targets: slices.Clone(r.Targets),
+		eventID: r.EventID, sentAt: r.SentAt, lost: r.Repeated, resent: r.Resent,
 	}
+	var why error
 	if r.EventID == "" && r.Status != StatusDone {
-		p.err = r.error(op.order.op)
+		why = r.error(op.order.op)
 	}
-	op.parts = append(op.parts, p)
-	op.settleAll(p, p.status, p.err)
-	if p.status == StatusPending || p.status == StatusUncertain {
-		op.follow(p)
-		p.asked = r.AskedAt
-		p.due = later(p.due, later(time.Now().Add(firstPoll), p.asked.Add(leastPoll)))
+	p.left(r.Status, why)
+	if r.Status == StatusPending || r.Status == StatusUncertain {
+		wait, awaited := op.askAfter()
+		p.followOn(wait, awaited, r.AskedAt, time.Now())
 	}
+	op.add(p)
 	return nil
 }
 

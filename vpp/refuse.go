@@ -138,32 +138,3 @@ func (s *sending) without(p *part, products, targets []int, refused *Error) (res
 	}
 	return rest
 }
-
-// except returns the indexes that are not among others.
-func except(indexes, others []int) []int {
-	among := make(map[int]bool, len(others))
-	for _, i := range others {
-		among[i] = true
-	}
-	return slices.DeleteFunc(slices.Clone(indexes), func(i int) bool { return among[i] })
-}
-
-// halves cuts a part in two, by what the refusal is about, or returns nil if there is one product
-// for one target.
-func (o *order) halves(p *part, refused *Error) []*part {
-	byProduct := len(p.products) > len(p.targets)
-	switch refused.Number {
-	case NumberTooManyAssets, NumberDuplicateAssets, NumberNotRevocable, NumberNotDeviceAssignable, NumberAdamID:
-		byProduct = true
-	case NumberTooManyClientIDs, NumberTooManySerials, NumberTooManyUsers, NumberDuplicateClientID, NumberDuplicateSerial,
-		NumberDuplicateUsers, NumberUserNotFound, NumberUserNotAssociated:
-		byProduct = false
-	}
-	switch m, n := len(p.products)/2, len(p.targets)/2; {
-	case m > 0 && (byProduct || n == 0):
-		return []*part{p.piece(p.products[:m], p.targets), p.piece(p.products[m:], p.targets)}
-	case n > 0:
-		return []*part{p.piece(p.products, p.targets[:n]), p.piece(p.products, p.targets[n:])}
-	}
-	return nil
-}

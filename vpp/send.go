@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/applemdm/applemdm/internal/poll"
 )
@@ -145,14 +144,14 @@ func (op *Operation) post(ctx context.Context, p *part) (eventID string, err err
 	repeatable := o.repeatable() || p.lost
 	err = op.client.call(ctx, request{
 		op: o.op, method: http.MethodPost, url: o.url, path: o.path, body: o.body(p), repeatable: repeatable, writes: true,
-		doubt: func() { p.lost = true },
+		doubt: p.answerLost,
 	}, answer)
 	if err == nil && answer.EventID == "" && o.topic != "" {
 		err = incomplete(o.op, "it names no event")
 	}
 	retry := op.client.engine.Retry
 	if !repeatable && mayBeQueued(o.op, err) {
-		p.lost = true
+		p.answerLost()
 		if retry.Tries > 1 && poll.Wait(ctx, retry.MinWait) == nil {
 			return op.post(ctx, p)
 		}
@@ -172,59 +171,4 @@ func mayBeQueued(op string, err error) bool {
 		return e.op == op
 	}
 	return errors.Is(err, ErrServer) || errors.Is(err, ErrUnexpectedAnswer)
-}
-
-// accept notes that Apple has queued a part, or has carried it out where that is not done later.
-func (op *Operation) accept(p *part, eventID string) {
-	op.mu.Lock()
-	p.eventID, p.sentAt, p.status = eventID, time.Now(), StatusPending
-	op.parts = append(op.parts, p)
-	if op.order.topic == "" {
-		p.status = StatusDone
-		op.settleAll(p, StatusDone, nil)
-	} else {
-		op.settleAll(p, StatusPending, nil)
-		op.follow(p)
-	}
-	op.mu.Unlock()
-	if eventID != "" {
-		op.client.notices.wait(op, eventID)
-	}
-}
-
-// suspect notes that Apple may have queued a part.
-func (op *Operation) suspect(p *part, err error) {
-	op.mu.Lock()
-	defer op.mu.Unlock()
-	if p.status, p.err = StatusUncertain, err; p.sentAt.IsZero() {
-		p.sentAt = time.Now()
-	}
-	op.parts = append(op.parts, p)
-	op.settleAll(p, StatusUncertain, err)
-	if op.order.topic != "" {
-		op.follow(p)
-	}
-}
-
-// leaveUnsent notes that a part is not queued because of err, or that it may be, where an earlier
-// request for it, or for a larger part, may have been taken.
-func (op *Operation) leaveUnsent(p *part, err error) {
-	if p.lost && !p.resent {
-		op.suspect(p, err)
-	} else {
-		op.leave(p, StatusNotSent, err)
-	}
-}
-
-// leave notes that a part is not queued. One that was to be sent for the second time stays what it
-// was when it could not be sent.
-func (op *Operation) leave(p *part, status Status, err error) {
-	op.mu.Lock()
-	defer op.mu.Unlock()
-	if p.resent && status == StatusNotSent {
-		return
-	}
-	p.status, p.err = status, err
-	op.parts = append(op.parts, p)
-	op.settleAll(p, status, err)
 }

@@ -5,13 +5,32 @@ import (
 	"time"
 )
 
+// takeStatus notes what Apple says of the event of a part.
+func (op *Operation) takeStatus(p *part, status *EventStatus, now time.Time) {
+	switch status.State {
+	case EventComplete:
+		op.settleAll(p, StatusDone, nil)
+	case EventFailed:
+		op.fail(p, status, now)
+	default:
+		p.pending(status.Completed, now)
+	}
+	op.conclude(p)
+}
+
+// conclude ends the following of a part of which everything is known.
+func (op *Operation) conclude(p *part) {
+	if open, _ := op.openCells(p); open == 0 {
+		p.end()
+	}
+}
+
 // fail notes what an event that has failed tells. It counts only when it adds up: a failure that
 // names two assets and two devices may be about four tasks, or about two.
 func (op *Operation) fail(p *part, status *EventStatus, now time.Time) {
 	blamed, tasks := op.blamed(p, status.Failures)
 	if tasks == 0 || tasks != status.Requested-status.Completed {
-		p.failures = status.Failures
-		p.read(now, nil)
+		p.failed(status.Failures, now)
 		return
 	}
 	op.eachCell(p, func(product, target int, c *cell) {
@@ -89,8 +108,8 @@ func (op *Operation) notice(n *EventNotice) {
 	}
 }
 
+// noticePart notes what a notification tells of the event of a part.
 func (op *Operation) noticePart(p *part, n *EventNotice, now time.Time) {
-	p.heard = true
 	for _, i := range op.cellsOf(n) {
 		switch c := &op.cells[i]; {
 		case n.Result == ResultSuccess && op.order.kind != EventRevoke: // which tells of one asset
@@ -100,19 +119,11 @@ func (op *Operation) noticePart(p *part, n *EventNotice, now time.Time) {
 		}
 	}
 	op.conclude(p)
-	if p.phase != asking {
-		return
-	}
-	soon := now.Add(moreNotices)
+	more := moreNotices
 	if op.order.kind == EventRevoke {
-		soon = now
+		more = 0
 	}
-	if !p.asked.IsZero() {
-		soon = later(soon, p.asked.Add(leastPoll))
-	}
-	if soon.Before(p.due) {
-		p.due = soon
-	}
+	p.noticed(more, now)
 }
 
 // cellsOf returns which cells a notification is about.
