@@ -17,8 +17,9 @@ import (
 	"github.com/applemdm/applemdm/internal/sniff"
 )
 
-// Secret is a string that does not print: every verb, logger and encoder shows "[redacted]". Only
-// its Reveal method gives the text.
+// Secret is a string that does not print: every verb, logger and encoder shows "[redacted]", or
+// nothing if it is empty. Only its Reveal method gives the text; IsZero tells whether there is one,
+// and Equal compares two (== does not compile).
 type Secret = secret.String
 
 // NewSecret returns text as a [Secret].
@@ -29,7 +30,7 @@ func NewSecret(text string) Secret { return secret.New(text) }
 type FileKind = sniff.Kind
 
 // WrongFileError reports that somebody supplied another of Apple's files, or another kind of
-// certificate, than the one wanted. It names both.
+// certificate, than the one wanted. Its fields Want and Got, each a [FileKind], name both.
 type WrongFileError = sniff.WrongFileError
 
 // Certificate is an MDM push certificate with its private key. Apple's push portal

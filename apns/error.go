@@ -14,8 +14,8 @@ import (
 	"github.com/applemdm/applemdm/internal/lenient"
 )
 
-// InputError says which argument, option or member breaks which rule. It comes before anything was
-// sent.
+// InputError says which argument, option or member (its Field) breaks which rule (its Rule), both
+// strings. It comes before anything was sent, and nothing was done.
 type InputError = field.InputError
 
 // Error is a refusal: APNs answered, and not with 200. errors.Is tells which of the sentinels below

@@ -17,7 +17,8 @@ import (
 type FileKind = sniff.Kind
 
 // WrongFileError reports that somebody supplied another file than the private key: the certificate,
-// an RSA key, the server token of Device Assignment, a web page. It names both.
+// an RSA key, the server token of Device Assignment, a web page. Its fields Want and Got, each a
+// [FileKind], name both.
 type WrongFileError = sniff.WrongFileError
 
 // maxKeyFile bounds what is read as a key. Real ones have a few hundred bytes.

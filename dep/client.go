@@ -56,7 +56,7 @@ type Options struct {
 	Logger *slog.Logger
 
 	// Trace is told of every attempt, for metrics and tracing. It is called on the goroutine of
-	// the call and must be quick.
+	// the attempt, of several at once where attempts overlap, and must be quick.
 	Trace func(Attempt)
 
 	// Retry says how often and how patiently one call is repeated.
@@ -94,12 +94,31 @@ type Options struct {
 	ExpiryWarning time.Duration
 }
 
-// Retry says how often and how patiently one call is repeated: at most 4 tries, pauses from 500 ms
-// to 30 s by default. Whatever only reads, and whatever may be done twice without harm, is repeated
-// after 429, 5xx and lost connections; the rest only when Apple surely did not process it.
+// Retry says how often and how patiently one call is repeated. Its fields, of which zero means the
+// default:
+//
+//   - Tries int: the most attempts of one call, the first one included; 4 by default, and 1 to
+//     repeat nothing
+//   - MinWait time.Duration: the first pause, 500 ms by default; it doubles each time, and chance
+//     takes up to half of it away
+//   - MaxWait time.Duration: the longest pause, 30 s by default. When Apple asks for a longer
+//     one, the call ends at once with that answer
+//
+// Whatever only reads, and whatever may be done twice without harm, is repeated after 429, 5xx and
+// lost connections; the rest only when Apple surely did not process it.
 type Retry = rest.Retry
 
-// Attempt is what [Options.Trace] is told of each attempt of a call.
+// Attempt is what [Options.Trace] is told of each attempt of a call. It carries neither headers nor
+// bodies. Its fields:
+//
+//   - Op, Method, Path string: what the call was for, in words, and where it went
+//   - Number int: counted from 1 within the call
+//   - Status int: of HTTP; 0 without an answer
+//   - RequestID string: Apple's number for the answer, if it has one
+//   - Bytes int: of the body of the answer
+//   - Duration time.Duration: from sending to the end of the body
+//   - Wait time.Duration: until the next attempt; 0 if there is none
+//   - Err error: why there is no answer
 type Attempt = rest.Attempt
 
 func (o *Options) withDefaults() (Options, error) {

@@ -16,8 +16,9 @@ import (
 	"github.com/applemdm/applemdm/internal/tokenfile"
 )
 
-// Secret is a string that does not print: every verb, logger and encoder shows "[redacted]". Only
-// its Reveal method gives the text.
+// Secret is a string that does not print: every verb, logger and encoder shows "[redacted]", or
+// nothing if it is empty. Only its Reveal method gives the text; IsZero tells whether there is one,
+// and Equal compares two (== does not compile).
 type Secret = secret.String
 
 // NewSecret returns text as a [Secret].
@@ -29,7 +30,7 @@ type FileKind = sniff.Kind
 
 // WrongFileError reports that somebody supplied another of Apple's files than the one wanted: the
 // content token of Apps and Books instead of the server token, a certificate instead of a key pair.
-// It names both.
+// Its fields Want and Got, each a [FileKind], name both.
 type WrongFileError = sniff.WrongFileError
 
 // Token is a decrypted server token: the OAuth credentials of one device management server in Apple

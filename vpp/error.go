@@ -11,16 +11,20 @@ import (
 	"github.com/applemdm/applemdm/internal/rest"
 )
 
-// InputError says which argument, option or member breaks which rule. It comes before any request
-// was sent, and nothing was done.
+// InputError says which argument, option or member (its Field) breaks which rule (its Rule), both
+// strings. It comes before any request was sent, and nothing was done.
 type InputError = field.InputError
 
 // TransportError says that a call got no answer: the line failed, the answer could not be read to
-// its end, or the caller's context ended (errors.Is finds the context's error below it). Its Sent
-// says whether the request may have reached Apple.
+// its end, or the caller's context ended. errors.Is finds the cause below it. Its fields:
+//
+//   - Op, Method, Path string: what the call was for, in words, and where it went
+//   - Attempts int: how often it was tried
+//   - Sent bool: whether Apple may have got it, and acted on it
+//   - Err error: why there is no answer
 type TransportError = rest.TransportError
 
-// ErrBodyTooLarge is in the chain of a [TransportError] when an answer exceeded
+// ErrBodyTooLarge is in the chain of a [*TransportError] when an answer exceeded
 // [Options.MaxBody].
 var ErrBodyTooLarge = rest.ErrBodyTooLarge
 

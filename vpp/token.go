@@ -16,8 +16,9 @@ import (
 	"github.com/applemdm/applemdm/internal/tokenfile"
 )
 
-// Secret is a string that does not print: every verb, logger and encoder shows "[redacted]". Only
-// its Reveal method gives the text.
+// Secret is a string that does not print: every verb, logger and encoder shows "[redacted]", or
+// nothing if it is empty. Only its Reveal method gives the text; IsZero tells whether there is one,
+// and Equal compares two (== does not compile).
 type Secret = secret.String
 
 // NewSecret returns text as a [Secret].
@@ -28,8 +29,8 @@ func NewSecret(text string) Secret { return secret.New(text) }
 type FileKind = sniff.Kind
 
 // WrongFileError reports that somebody supplied another of Apple's files than the one wanted: the
-// server token of Device Assignment instead of the content token, a certificate, a web page. It names
-// both.
+// server token of Device Assignment instead of the content token, a certificate, a web page. Its
+// fields Want and Got, each a [FileKind], name both.
 type WrongFileError = sniff.WrongFileError
 
 // Token is a content token (sToken, .vpptoken) of one location, which Apple Business also calls an

@@ -49,8 +49,8 @@ type Options struct {
 	// default nothing is logged.
 	Logger *slog.Logger
 
-	// Trace is told of every attempt, for metrics and tracing. It is called on the goroutine of the
-	// attempt, of several at once where many things are asked for, and must be quick.
+	// Trace is told of every attempt, for metrics and tracing. It is called on the goroutine of
+	// the attempt, of several at once where attempts overlap, and must be quick.
 	Trace func(vpp.Attempt)
 
 	// Retry says how often and how patiently one call is repeated. All calls only read, so all are

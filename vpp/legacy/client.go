@@ -48,7 +48,7 @@ type Options struct {
 	Logger *slog.Logger
 
 	// Trace is told of every attempt, for metrics and tracing. It is called on the goroutine of
-	// the call, of several at once when several calls run, and must be quick.
+	// the attempt, of several at once where attempts overlap, and must be quick.
 	Trace func(vpp.Attempt)
 
 	// Retry says how often and how patiently one call is repeated. All calls of this service bear
