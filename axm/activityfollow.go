@@ -115,8 +115,8 @@ func (op *Operation) askActivity(ctx context.Context, p *part) error {
 	switch {
 	case errors.Is(err, ErrNotFound): // it is too long ago
 		p.read(now, now, err)
-	case errors.Is(err, ErrNoActivityLog) && a.Succeeded():
-		op.end(p, StatusDone, nil)
+	case errors.Is(err, ErrNoActivityLog) && a.Succeeded(): // what Apple left out silently has not
+		p.read(now, now.Add(verifyPatience), activityError(a, err))
 	case errors.Is(err, ErrActivityLog):
 		p.read(now, now.Add(readPatience), activityError(a, err))
 	case err != nil:

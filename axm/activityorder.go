@@ -98,6 +98,9 @@ func checkDeadline(deadline time.Time, mayBePast bool) error {
 // assigned to another one. The devices are cut into activities of [Options.ActivitySize], for each of
 // which a request is sent, one after the other; Apple carries them out later: see [Operation.Wait].
 //
+// That takes as long as [Budget] lets the requests wait, and what was begun is known when it returns: to
+// keep an [Operation.Record] after each activity, pass so many devices at a time.
+//
 // An error means that no activity was begun. When some of several could not be, the outcomes of their
 // devices are [StatusNotSent], and the others go on. A request is repeated only when Apple surely did
 // not process it. When its answer gets lost, the outcomes are [StatusUncertain] until Wait has read

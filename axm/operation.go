@@ -136,12 +136,14 @@ func (op *Operation) Progress() Progress {
 // Wait returns when it is known what has become of everything, or when it cannot be known better: see
 // [StatusUncertain]. That a part failed is no error: see [Result.Err].
 //
-// It asks for each activity after [Options.PollAfter], 5 seconds later, and then less and less often,
-// up to once a minute, and reads the log of each that has ended: see [Client.ActivityLog]. All who wait with a client share three
-// fifths of [Budget].Reads, or 12 requests a minute, and take turns. Where the answer to a request was
-// lost, where Apple does not know an activity any more, and where the log cannot be read, it reads the
-// devices back instead, for up to 10 minutes, as [Operation.Verify] does. What is not as it was asked
-// for then stays [StatusUncertain]; Wait may be called again to look once more.
+// It asks for each activity after [Options.PollAfter], 5 seconds later, and then less and less often, up
+// to once a minute, and reads the log of each that has ended: see [Client.ActivityLog]. All who wait
+// with a client share three fifths of [Budget].Reads, or 12 requests a minute, and take turns.
+//
+// Where the answer to a request was lost, where Apple does not know an activity any more, and where it
+// has no log or one that cannot be read, Wait reads the devices back instead, for up to 10 minutes, as
+// [Operation.Verify] does. What is not as it was asked for then stays [StatusUncertain]; Wait may be
+// called again to look once more.
 //
 // What is done may show in [Client.AssignedServer] and its like some time later only: see
 // [Operation.Verify].
