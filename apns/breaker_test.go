@@ -104,7 +104,7 @@ func TestWhatWaitsIsNotAnswered(t *testing.T) {
 		for r := range client.PushAll(t.Context(), pushesTo(10)) {
 			if _, ok := r.Err.(*apns.Error); ok {
 				answered++
-			} else if e := lost(t, r.Err); !e.Sent && e.Tries == 0 {
+			} else if e := lost(t, r.Err); !e.Sent && e.Attempts == 0 {
 				unsent++
 			}
 		}

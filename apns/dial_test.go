@@ -111,7 +111,7 @@ func TestTheLineIsDown(t *testing.T) {
 			start := time.Now()
 			_, err := client.Push(t.Context(), pushTo(1))
 			wants(t, err, apns.RetryLater, context.DeadlineExceeded)
-			if e := lost(t, err); e.Sent || e.Tries != 0 || time.Since(start) != 30*time.Second {
+			if e := lost(t, err); e.Sent || e.Attempts != 0 || time.Since(start) != 30*time.Second {
 				t.Errorf("%+v after %v", e, time.Since(start))
 			}
 			if name != "no address" {

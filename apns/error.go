@@ -57,13 +57,13 @@ func (e *Error) Unwrap() error { return e.Err }
 // certificate is refused as a whole. errors.Is finds the cause below it; in the last case that may be
 // the [*Error] of another push, which found it out. A push is harmless to send again.
 type TransportError struct {
-	Tries int  // how often it was sent; 0 also if the caller's context ended before its outcome was there
-	Sent  bool // whether APNs may have got it
-	Err   error
+	Attempts int  // how often it was sent; 0 also if the caller's context ended before its outcome was there
+	Sent     bool // whether APNs may have got it
+	Err      error
 }
 
 func (e *TransportError) Error() string {
-	return fmt.Sprintf("push: no answer (tries: %d): %v", e.Tries, e.Err)
+	return fmt.Sprintf("push: no answer (attempts: %d): %v", e.Attempts, e.Err)
 }
 
 func (e *TransportError) Unwrap() error { return e.Err }

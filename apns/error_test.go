@@ -144,7 +144,7 @@ func TestAnAnswerThatIsTooLarge(t *testing.T) {
 		client := newClient(t, srv, nil)
 		_, err := client.Push(t.Context(), pushTo(1))
 		wants(t, err, apns.RetryLater)
-		if e := lost(t, err); e.Tries != 1 || !e.Sent {
+		if e := lost(t, err); e.Attempts != 1 || !e.Sent {
 			t.Errorf("%+v", e)
 		}
 		if _, err := client.Push(t.Context(), pushTo(2)); err != nil {

@@ -45,9 +45,9 @@ func ending(err error) string {
 			return noLine
 		case errors.Is(err, context.DeadlineExceeded):
 			return timedOut
-		case e.Sent && e.Tries == 1:
+		case e.Sent && e.Attempts == 1:
 			return tooLarge
-		case e.Tries > 0:
+		case e.Attempts > 0:
 			return lostLine
 		}
 	}
@@ -262,7 +262,7 @@ func countTries(t *testing.T, kind apnstest.Kind, most int, sent bool) {
 	srv.Fail(apnstest.Fault{Kind: kind, Count: most})
 	_, err := client.Push(t.Context(), pushTo(50))
 	wants(t, err, apns.RetryLater)
-	if e := lost(t, err); e.Tries != most || e.Sent != sent || srv.Stats().Pushes-before != 2*most {
+	if e := lost(t, err); e.Attempts != most || e.Sent != sent || srv.Stats().Pushes-before != 2*most {
 		t.Errorf("%+v, %d tries", e, srv.Stats().Pushes-before-most)
 	}
 }

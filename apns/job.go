@@ -136,7 +136,7 @@ func asTransportError(j *job, err error) error {
 	if e, ok := err.(*TransportError); ok {
 		err = e.Err
 	}
-	return &TransportError{Tries: j.tries, Sent: j.sent(), Err: err}
+	return &TransportError{Attempts: j.tries, Sent: j.sent(), Err: err}
 }
 
 // expirations writes the moment until which a push is kept. Moments are rounded up to a full minute,

@@ -114,7 +114,7 @@ func TestALimitOfZero(t *testing.T) {
 		time.Sleep(time.Second)
 		_, err := client.Push(t.Context(), pushTo(100))
 		wants(t, err, apns.RetryLater, context.DeadlineExceeded)
-		if e := lost(t, err); e.Sent || e.Tries != 0 {
+		if e := lost(t, err); e.Sent || e.Attempts != 0 {
 			t.Errorf("%+v", e)
 		}
 	})

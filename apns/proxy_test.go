@@ -151,7 +151,7 @@ func TestAProxyThatDoesNotHelp(t *testing.T) {
 			client := newClient(t, srv, &apns.Options{DialContext: c.proxy.dial, Proxy: proxyAt(c.url)})
 			_, err := client.Push(t.Context(), pushTo(1))
 			wants(t, err, apns.RetryLater, context.DeadlineExceeded)
-			if e := lost(t, err); e.Sent || e.Tries != 0 || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+			if e := lost(t, err); e.Sent || e.Attempts != 0 || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%+v", err)
 			}
 		})

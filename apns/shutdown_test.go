@@ -234,7 +234,7 @@ func TestShutdownInTheLastTry(t *testing.T) {
 		}
 		err := <-done
 		wants(t, err, apns.RetryLater, apns.ErrClosed)
-		if e := lost(t, err); e.Tries != 3 || !e.Sent {
+		if e := lost(t, err); e.Attempts != 3 || !e.Sent {
 			t.Errorf("%+v", e)
 		}
 	})

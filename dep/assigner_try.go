@@ -140,7 +140,7 @@ func (a *Assigner) needless(ctx context.Context, profileUUID string, serials []s
 // verified reads back the devices that Apple says it assigned, and returns the outcomes with those
 // marked that do not have the profile. With an error, it returns the outcomes that need no reading.
 func (a *Assigner) verified(ctx context.Context, profileUUID string, outcomes Outcomes) (Outcomes, error) {
-	assigned := outcomes.Serials(StatusSuccess)
+	assigned := outcomes.With(StatusSuccess).Serials()
 	if len(assigned) == 0 {
 		return outcomes, nil
 	}

@@ -124,7 +124,7 @@ func mustBeDone(outcomes dep.Outcomes, n int, err error) error {
 	if err != nil {
 		return err
 	}
-	if done := outcomes.Serials(dep.StatusSuccess); len(done) != n {
+	if done := outcomes.With(dep.StatusSuccess); len(done) != n {
 		return fmt.Errorf("outcomes: %v", outcomes)
 	}
 	return nil

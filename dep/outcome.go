@@ -55,18 +55,27 @@ type Outcome struct {
 // Outcomes has one Outcome for each distinct serial number, in the order given.
 type Outcomes []Outcome
 
-// Serials returns the serial numbers of the outcomes that have the status.
-func (o Outcomes) Serials(status Status) []string {
-	var serials []string
+// With returns the outcomes that have the status.
+func (o Outcomes) With(status Status) Outcomes {
+	var with Outcomes
 	for _, outcome := range o {
 		if outcome.Status.Is(status) {
-			serials = append(serials, outcome.SerialNumber)
+			with = append(with, outcome)
 		}
+	}
+	return with
+}
+
+// Serials returns the serial numbers of the outcomes.
+func (o Outcomes) Serials() []string {
+	serials := make([]string, len(o))
+	for i, outcome := range o {
+		serials[i] = outcome.SerialNumber
 	}
 	return serials
 }
 
-// Done reports whether every device is as it was asked for.
+// Done reports whether everything is as it was asked for.
 func (o Outcomes) Done() bool {
 	return !slices.ContainsFunc(o, func(outcome Outcome) bool { return !outcome.Status.Done() })
 }

@@ -93,7 +93,7 @@ func TestBatches(t *testing.T) {
 				if diff := cmp.Diff(want, service.sizes); diff != "" {
 					t.Errorf("batches (-want +got):\n%s", diff)
 				}
-				if diff := cmp.Diff(serials, outcomes.Serials(dep.StatusSuccess)); diff != "" {
+				if diff := cmp.Diff(serials, outcomes.With(dep.StatusSuccess).Serials()); diff != "" {
 					t.Errorf("order (-want +got):\n%s", diff)
 				}
 			})
@@ -245,10 +245,10 @@ func TestStatusPredicates(t *testing.T) {
 	if some.Done() {
 		t.Error("what failed is done")
 	}
-	if diff := cmp.Diff([]string{"C"}, some.Serials(dep.StatusFailed)); diff != "" {
+	if diff := cmp.Diff([]string{"C"}, some.With(dep.StatusFailed).Serials()); diff != "" {
 		t.Errorf("serials (-want +got):\n%s", diff)
 	}
-	if got := some.Serials(dep.StatusThrottled); got != nil {
+	if got := some.With(dep.StatusThrottled).Serials(); len(got) != 0 {
 		t.Errorf("serials %v", got)
 	}
 }

@@ -326,8 +326,8 @@ func TestDefineProfileForManyDevices(t *testing.T) {
 		if defined, err = client.DefineProfile(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
-		success, uncertain := defined.Outcomes.Serials(dep.StatusSuccess), defined.Outcomes.Serials(dep.StatusUncertain)
-		notSent := defined.Outcomes.Serials(dep.StatusNotSent)
+		success, uncertain := defined.Outcomes.With(dep.StatusSuccess), defined.Outcomes.With(dep.StatusUncertain)
+		notSent := defined.Outcomes.With(dep.StatusNotSent)
 		if !errors.Is(defined.AssignError, dep.ErrMalformedRequest) || len(success) != 2000 || len(uncertain) != 1000 || len(notSent) != 300 {
 			t.Errorf("%d, %d, %d devices, %v", len(success), len(uncertain), len(notSent), defined.AssignError)
 		}
@@ -336,7 +336,7 @@ func TestDefineProfileForManyDevices(t *testing.T) {
 		if defined, err = client.DefineProfile(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
-		uncertain, notSent = defined.Outcomes.Serials(dep.StatusUncertain), defined.Outcomes.Serials(dep.StatusNotSent)
+		uncertain, notSent = defined.Outcomes.With(dep.StatusUncertain), defined.Outcomes.With(dep.StatusNotSent)
 		if len(uncertain) != 1000 || len(notSent) != 1300 {
 			t.Errorf("%d and %d devices", len(uncertain), len(notSent))
 		}
