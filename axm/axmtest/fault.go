@@ -7,7 +7,19 @@ import (
 	"github.com/applemdm/applemdm/internal/sim"
 )
 
-// Fault is one scripted fault; see the kinds for what can go wrong.
+// Fault is one scripted fault; see the kinds for what can go wrong. Its fields:
+//
+//   - Method, Path string: the requests to meet; empty is any, and Path may be a pattern as of
+//     [path.Match]
+//   - Skip int: so many of these pass first
+//   - Count int: so many meet it; 0 is 1, less than 0 is all for ever
+//   - Kind [Kind]: what happens
+//   - Status int, Header http.Header, Body string: of the answer, where it is scripted; Header is
+//     added to every other answer too
+//   - Delay time.Duration: what Drip waits before each byte (0 is 1 s), Late before its answer, and
+//     any other kind before it happens
+//   - RetryAfter time.Duration: of BusySeconds and BusyDate
+//   - Size int64: of Oversize, in bytes
 type Fault = sim.Fault
 
 // Kind says what a [Fault] does.
@@ -38,7 +50,11 @@ const (
 	Unknown     = sim.Unknown     // processed, unknown members
 )
 
-// Request is one request as it was received.
+// Request is one request as it was received. Its fields:
+//
+//   - Time time.Time: when it came
+//   - Method, Host, Path string; Query url.Values; Header http.Header; Body []byte
+//   - Status int: what was answered; 0 while it is under way, and when a fault cut the line
 type Request = sim.Request
 
 // Fail adds f to the script of faults. Faults happen in the order they were added; f alone, with
