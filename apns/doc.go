@@ -4,13 +4,16 @@
 // and asks for commands. The push itself carries nothing but the PushMagic, by which the device knows
 // that it comes from its server.
 //
-// # The push certificate
+// # From nothing to a client
 //
 // Pushes are authorised by a push certificate, which an administrator gets from Apple's push portal and
 // renews once a year. [NewCertificateRequest] and [Vendor] make what the portal wants to have,
 // [ParseCertificate] reads what it hands out. A certificate stands for one topic, to which devices are
 // bound when they enrol: [CheckRenewal] compares a new certificate with the one in use before it is
 // stored, for one with another topic cuts off every device.
+//
+// [New] makes a [Client] for a certificate, or for a [CertificateSource] that reads it where it is
+// kept: that is asked anew before connections are opened, so a renewed one needs no restart.
 //
 // # Whom to wake
 //
@@ -20,11 +23,8 @@
 //
 // # Pushing
 //
-// [New] makes a [Client] for a certificate, or for a [CertificateSource] that reads it where it is kept.
 // [Client.Push] sends one push and [Client.PushAll] any number of them. Both may be used at once, by any
-// number of goroutines; one Client for each certificate serves the whole process. It keeps connections
-// open for hours, sends many pushes at a time over each, opens another when they are full, and replaces
-// those that die, age, or show an old certificate. Pushes to one device within a moment become one
+// number of goroutines; one Client for each certificate serves the whole process. Pushes to one device within a moment become one
 // wake-up, sent after the last of them was asked for: the device fetches all commands anyway.
 //
 // An accepted push is not yet a delivered one. APNs keeps the newest push for a device that is offline,
@@ -44,11 +44,6 @@
 //	                device, 15 minutes after a failure of the service
 //	RetryElsewhere  as RetryLater; the client has already tried on other connections
 //
-// An [*Error] is an answer of Apple's. A [*TransportError] says that there was none, an [*InputError]
-// comes before anything was sent. Sentinels such as [ErrUnregistered] say what it is and, in their
-// documentation, what to do. A push is harmless to send twice, so whatever got no answer is sent again
-// by itself, on another connection, a few times and within [Options.Timeout].
-//
 // # When it stops working
 //
 // When APNs refuses the certificate, whatever waits fails at once with that reason, and so does what
@@ -58,6 +53,22 @@
 // all this once, when it begins, and once when it is over, also of a certificate that is about to
 // expire, of a source that has one for another topic, of a line that is down, and of tokens that are
 // refused in numbers.
+//
+// # Limits and pace
+//
+// The client keeps connections open for hours, sends many pushes at a time over each, opens another
+// when they are full, and replaces those that die, age, or show an old certificate.
+// [Options.MaxConns], [Options.MaxStreams] and [Options.MaxDials] bound how many. Nothing else slows
+// it down: Apple publishes no rate, and throttles single devices only.
+//
+// # Errors
+//
+// A call returns a value or an error, never both. An [*Error] is an answer of Apple's; a
+// [*TransportError] says that there was none; an [*InputError] comes before anything was sent.
+// Sentinels such as [ErrUnregistered] say what it is and, in their documentation, what to do.
+//
+// A push is harmless to send twice, so whatever got no answer is sent again by itself, on another
+// connection, a few times and within [Options.Timeout].
 //
 // # Secrets
 //

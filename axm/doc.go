@@ -77,7 +77,8 @@
 //
 // # Testing
 //
-// Package axmtest is a simulator of both services. It works in memory and under testing/synctest.
+// Package axmtest is a simulator of both services. It works in memory and under testing/synctest; the
+// examples below run on it.
 //
 // https://developer.apple.com/documentation/apple-school-and-business-manager-api
 package axm

@@ -2,7 +2,7 @@
 // Device Enrollment (formerly the Device Enrollment Program, DEP), for device-management servers in
 // Go.
 //
-// # From nothing to a session
+// # From nothing to a client
 //
 // A server is known to Apple by a server token. [Credentials] makes the key pair whose certificate
 // is uploaded to Apple Business or Apple School Manager, opens the .p7m file that comes back, and
@@ -10,12 +10,15 @@
 // it where it is kept. Logging in, and logging in again when Apple ends the session, happens by
 // itself.
 //
-// # Devices
+// # Lists
 //
-// Use a [Syncer] to keep a database in step with the device list. It calls a handler with what
-// happened, keeps the cursor only after the handler is done, and runs for months. [Client.Changes]
-// is the stream below it, for those who want a loop of their own; [Client.Devices] is the whole list
-// at once. [Events] tells what happened from what Apple sent, which is not always the same.
+// [Client.Devices] iterates over all devices. Use a [Syncer] to keep a database in step with them:
+// it calls a handler with what happened, keeps the cursor only after the handler is done, and runs
+// for months. [Client.Changes] is the stream below it, by the page, for those who want a loop of
+// their own. [Events] tells what happened from what Apple sent, which is not always the same.
+//
+// Apple School Manager also has rosters: [Client.Classes], [Client.Courses], [Client.Locations] and
+// [Client.Persons], each with its changes ([Client.ClassChanges] and its like).
 //
 // # Profiles
 //
@@ -23,9 +26,18 @@
 // devices, with one [Outcome] for each. Use an [Assigner] to be done with it: it leaves alone what is
 // assigned already and waits for devices that Apple throttles.
 //
-// Everything else that the service offers is here too: the account, replacements, Activation Lock
-// (and, with an [Unlocker], its end), tokens of beta programmes, account-driven enrolment, and the
-// rosters of Apple School Manager.
+// # What else there is
+//
+// [Client.Account] tells of the account, [Client.ReplacementDetails] of devices that a repair
+// replaced, [Client.BetaTokens] of beta programmes; [Client.SetDiscoveryURL] is for account-driven
+// enrolment. [Client.LockActivation] turns on Activation Lock with a [BypassCode], and an [Unlocker]
+// turns it off.
+//
+// # Limits and pace
+//
+// Apple publishes no rate. When there were too many requests, a call waits for as long as Apple asks
+// and is repeated; [Options.Limiter] sets a rate of your own, for one client or for many. Calls for
+// many devices put [MaxBatch] serial numbers into each request.
 //
 // # Errors
 //

@@ -101,11 +101,12 @@
 // # Secrets
 //
 // Tokens are [Secret]s or hold them: printing, logging and encoding them shows "[redacted]". Only
-// methods named Reveal give them away.
+// methods whose names begin with Reveal give them away.
 //
 // # Testing
 //
-// Package vpptest is a simulator of the service. It works in memory and under testing/synctest.
+// Package vpptest is a simulator of the service. It works in memory and under testing/synctest; the
+// examples below run on it.
 //
 // https://developer.apple.com/documentation/devicemanagement/app-book-and-subscription-management
 package vpp

@@ -1,7 +1,7 @@
 // Package content is a client of Apple's two services that tell what an app or a book is: its name,
 // icon, bundle identifier, version and price. The licence service, package vpp, tells none of these.
 //
-// # Which of the two
+// # From nothing to a client
 //
 // [Client] speaks to Apps and Books Metadata for Organizations, the current service. It wants to know
 // the maker of the device-management server: a [DeveloperKey] that Apple gives to MDM vendors only. An
@@ -27,11 +27,21 @@
 // named Unknown, and so is what comes in another type than documented. [AppAttributes.On] puts
 // together what an app is on one platform; [Artwork.URL] makes the address of an icon.
 //
+// # Limits and pace
+//
+// Apple limits the rate of all clients of a vendor together, and does not tell to what. A call has up
+// to 4 requests under way at once, at most 15 a second leave a client, and fewer after Apple has said
+// that there were too many.
+//
 // # Errors
 //
 // A call returns a value or an error, never both. An [*Error] is an answer of Apple's; a
-// [*vpp.TransportError] says that there was none; a [*vpp.InputError] comes before any request. A
+// [*vpp.TransportError] says that there was none; a [*vpp.InputError] comes before any request.
+// Sentinels such as [ErrDeveloperToken] say what it is and, in their documentation, what to do. A
 // developer token that is refused is made anew once, and a content token read anew once.
+//
+// All calls only read, so they are repeated, a few times, with pauses, within the deadline of their
+// context: see [vpp.Retry].
 //
 // # Secrets
 //
@@ -40,7 +50,8 @@
 //
 // # Testing
 //
-// Package vpptest simulates both services, with the licences.
+// Package vpptest is a simulator of both services, with the licences. It works in memory and under
+// testing/synctest; the examples below run on it.
 //
 // https://developer.apple.com/documentation/devicemanagement/apps-and-books-metadata-for-organizations
 package content

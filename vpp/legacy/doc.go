@@ -31,11 +31,22 @@
 // Version 2 writes [ContextOfVersion2] over that text. Who manages a location with version 2 claims
 // it there, see [vpp.Client.Claim], and leaves Options.MDM here empty.
 //
-// # Addresses
+// # What is left out
+//
+// The services that [Client.ManageLicenses] replaces (associateVPPLicenseSrv,
+// associateVPPLicenseWithVPPUserSrv, disassociateVPPLicenseSrv, disassociateVPPLicenseFromVPPUserSrv),
+// the accounts of programme facilitators, and requests for batches by index are not there. Content
+// metadata is a service of its own; [ServiceConfig.ContentMetadataLookupURL] tells where.
+//
+// # Limits and pace
 //
 // The service publishes the addresses of its services and its limits, which the client reads every
 // five minutes, and once more when a service says that it has moved. Addresses at strange hosts are
 // not followed.
+//
+// The client keeps to 15 requests per second, which version 2 publishes for both; two clients with
+// one token should share that between them. After more than five internal errors in a row it stays
+// away for two minutes, as Apple asks, and all its calls fail at once with what Apple said.
 //
 // # Errors
 //
@@ -46,17 +57,7 @@
 //
 // All calls but one ([Management.DisassociateLicenseIDs]) bear repetition, so they are repeated after
 // lost connections, internal errors and 503, a few times, with pauses, within the deadline of their
-// context: see [vpp.Retry]. After more than
-// five internal errors in a row the client stays away for two minutes, as Apple asks, and all its
-// calls fail at once with what Apple said. The client keeps to 15 requests per second, which version
-// 2 publishes for both; two clients with one token should share that between them.
-//
-// # What is left out
-//
-// The services that [Client.ManageLicenses] replaces (associateVPPLicenseSrv,
-// associateVPPLicenseWithVPPUserSrv, disassociateVPPLicenseSrv, disassociateVPPLicenseFromVPPUserSrv),
-// the accounts of programme facilitators, and requests for batches by index are not there. Content
-// metadata is a service of its own; [ServiceConfig.ContentMetadataLookupURL] tells where.
+// context: see [vpp.Retry].
 //
 // # Secrets
 //
@@ -66,7 +67,7 @@
 // # Testing
 //
 // Package vpptest is a simulator of both versions over the same data. It works in memory and under
-// testing/synctest.
+// testing/synctest; the examples below run on it.
 //
 // https://developer.apple.com/documentation/devicemanagement/managing-apps-and-books-through-web-services-legacy
 package legacy
