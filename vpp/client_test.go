@@ -77,27 +77,30 @@ func TestPublishedURLsAreFollowedWhereTheTokenMayGo(t *testing.T) {
 		"not quite Apple's":     {"https://vpp.itunes.apple.com/mdm/v2", "https://vpp.notapple.com/x", "vpp.itunes.apple.com/mdm/v2/client/config"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var seen []string
-			h := publishing(fmt.Sprintf(`"clientConfig":%q`, tc.published), &seen)
-			server := memhttp.NewServer(h)
-			if strings.HasPrefix(tc.base, "https") {
-				server = memhttp.NewTLSServer(h, nil)
-			}
-			defer server.Close()
-			var log strings.Builder
-			c, err := vpp.New(mustParse(t, insideToken), &vpp.Options{
-				HTTPClient: server.Client(), BaseURL: tc.base, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			synctest.Test(t, func(t *testing.T) {
+				var seen []string
+				h := publishing(fmt.Sprintf(`"clientConfig":%q`, tc.published), &seen)
+				server := memhttp.NewServer(h)
+				if strings.HasPrefix(tc.base, "https") {
+					server.Close()
+					server = memhttp.NewTLSServer(h, nil)
+				}
+				defer server.Close()
+				var log strings.Builder
+				c, err := vpp.New(mustParse(t, insideToken), &vpp.Options{
+					HTTPClient: server.Client(), BaseURL: tc.base, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.ClientConfig(t.Context()); err != nil || !slices.Equal(seen, []string{tc.want}) {
+					t.Errorf("went to %v, want %s: %v", seen, tc.want, err)
+				}
+				followed := strings.Contains(tc.want, "x") || strings.Contains(tc.want, "new") || strings.Contains(tc.want, "v3") || tc.published == "http://"+tc.want
+				if warned := strings.Contains(log.String(), "a published URL is not used"); warned == followed {
+					t.Errorf("warned %v: %s", warned, log.String())
+				}
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := c.ClientConfig(t.Context()); err != nil || !slices.Equal(seen, []string{tc.want}) {
-				t.Errorf("went to %v, want %s: %v", seen, tc.want, err)
-			}
-			followed := strings.Contains(tc.want, "x") || strings.Contains(tc.want, "new") || strings.Contains(tc.want, "v3") || tc.published == "http://"+tc.want
-			if warned := strings.Contains(log.String(), "a published URL is not used"); warned == followed {
-				t.Errorf("warned %v: %s", warned, log.String())
-			}
 		})
 	}
 }

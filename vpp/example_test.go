@@ -13,6 +13,7 @@ import (
 // newExample returns a simulated location, a client of it, and how to end both.
 func newExample() (*vpptest.Location, *vpp.Client, func()) {
 	srv := vpptest.NewServer(nil)
+	srv.SetLimit("maxRequestPerSecond", 1000)
 	loc := srv.AddLocation(vpptest.LocationOptions{UID: "2049000000000042", Name: "Head office"})
 	token, err := vpp.ParseToken(loc.Token())
 	if err != nil {

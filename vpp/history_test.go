@@ -27,12 +27,9 @@ import (
 // the service knows, and can bring about what it wants.
 //
 // To see one history again: go test ./vpp -run TestHistories//seed=17$ -v. To see others than the
-// first 1,000: VPP_HISTORIES=5000.
+// first 200: VPP_HISTORIES=5000.
 func TestHistories(t *testing.T) {
-	histories := 1000
-	if n, err := strconv.Atoi(os.Getenv("VPP_HISTORIES")); err == nil {
-		histories = n
-	}
+	histories := runs("VPP_HISTORIES", 200)
 	var mu sync.Mutex
 	var total tally
 	t.Cleanup(func() { total.judge(t) })
@@ -52,6 +49,15 @@ func TestHistories(t *testing.T) {
 			}
 		})
 	}
+}
+
+// runs returns how many runs of a random test to make: as many as the environment says, or few, so
+// that the tests of the package are quick.
+func runs(variable string, few int) int {
+	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil {
+		return n
+	}
+	return few
 }
 
 // history is one random history.

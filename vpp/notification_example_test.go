@@ -16,13 +16,14 @@ import (
 // notifications, because the events of this simulator are carried out at once.
 func newHookedExample() (*vpptest.Server, *vpptest.Location, *vpp.Client) {
 	srv := vpptest.NewServer(nil)
+	srv.SetLimit("maxRequestPerSecond", 1000)
 	loc := srv.AddLocation(vpptest.LocationOptions{})
 	token, err := vpp.ParseToken(loc.Token())
 	if err != nil {
 		log.Fatal(err)
 	}
 	client, err := vpp.New(token, &vpp.Options{
-		HTTPClient: srv.Client(), BaseURL: srv.URL + "/mdm/v2", PollAfter: 100 * time.Millisecond,
+		HTTPClient: srv.Client(), BaseURL: srv.URL + "/mdm/v2", PollAfter: 10 * time.Millisecond,
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -159,9 +159,11 @@ func known[T any](c vpp.Change[T], show func(*T) any) string {
 	return fmt.Sprint(side(c.Before), " -> ", side(c.After))
 }
 
-// After whatever happens, a snapshot made from the last one is the one that would be read afresh.
+// After whatever happens, a snapshot made from the last one is the one that would be read afresh. To
+// see others than the first 50 histories: VPP_HISTORIES=2000.
 func TestSnapshotsOfRandomHistories(t *testing.T) {
-	for seed := range uint64(200) {
+	t.Parallel()
+	for seed := range uint64(runs("VPP_HISTORIES", 50)) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))
 			s := newSite(t, &vpptest.Options{PageSize: 3}, nil)
