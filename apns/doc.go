@@ -24,8 +24,9 @@
 // # Pushing
 //
 // [Client.Push] sends one push and [Client.PushAll] any number of them. Both may be used at once, by any
-// number of goroutines; one Client for each certificate serves the whole process. Pushes to one device within a moment become one
-// wake-up, sent after the last of them was asked for: the device fetches all commands anyway.
+// number of goroutines; one Client for each certificate serves the whole process. Pushes to one device
+// within a moment become one wake-up, sent after the last of them was asked for: the device fetches
+// all commands anyway.
 //
 // An accepted push is not yet a delivered one. APNs keeps the newest push for a device that is offline,
 // for 7 days unless told otherwise; the proof is the device that connects. There is no need to push

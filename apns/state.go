@@ -11,8 +11,8 @@ import (
 // StateKind is the condition of a push certificate and of the way to APNs.
 type StateKind string
 
-// The conditions. In the first four, pushes get through. The others last until somebody has acted, but for
-// StateUnreachable, which may pass by itself.
+// The conditions. In the first four, pushes get through. The others last until somebody has acted, but
+// for StateUnreachable, which may pass by itself.
 const (
 	StateUnknown       StateKind = ""                     // nothing was pushed yet
 	StateOK            StateKind = "ok"                   // APNs answers
@@ -22,6 +22,11 @@ const (
 	StateUnreachable   StateKind = "unreachable"          // connections fail; it is tried again and again
 	StateTokensRefused StateKind = "tokens refused"       // most tokens get [ErrBadDeviceToken]: the configuration is wrong, not the tokens
 )
+
+// Usable reports whether pushes are expected to get through.
+func (k StateKind) Usable() bool {
+	return k == StateOK || k == StateExpiring || k == StateTopicChanged
+}
 
 // State is the condition of a client since a point in time. It changes with what APNs answers.
 type State struct {

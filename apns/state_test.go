@@ -60,6 +60,17 @@ func TestOnStateTellsOfEdges(t *testing.T) {
 	})
 }
 
+func TestUsableStates(t *testing.T) {
+	for kind, usable := range map[apns.StateKind]bool{
+		apns.StateUnknown: false, apns.StateOK: true, apns.StateExpiring: true, apns.StateTopicChanged: true,
+		apns.StateRefused: false, apns.StateUnreachable: false, apns.StateTokensRefused: false,
+	} {
+		if kind.Usable() != usable {
+			t.Errorf("%q is usable: %v", kind, !usable)
+		}
+	}
+}
+
 // A certificate that comes near its end is told of while pushes go on, and again when it is over.
 func TestACertificateExpiresMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -111,8 +111,8 @@ type Options struct {
 //     answer
 //
 // Whatever only reads, and whatever may be done twice without harm, is repeated after 429, 5xx and
-// lost connections; the rest only when Apple surely did not process it, which is
-// after 429 and when nothing was sent.
+// lost connections; the rest only when Apple surely did not process it, which is after 429 and when
+// nothing was sent.
 type Retry = rest.Retry
 
 // maxWait is the default of Retry.MaxWait: pauses of more than a minute have been seen.

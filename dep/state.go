@@ -34,7 +34,7 @@ type State struct {
 	Kind        StateKind
 	Since       time.Time // when this client noticed
 	TokenExpiry time.Time // of the token used last; zero if none was used yet
-	Err         error     // what Apple answered; nil while usable
+	Err         error     // why it is not usable; nil while it is
 }
 
 func sameState(a, b State) bool { return a.Kind == b.Kind }
