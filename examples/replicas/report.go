@@ -55,7 +55,7 @@ func (r *report) check() error {
 	case r.Different > 0 || r.Devices != r.AtApple:
 		return fmt.Errorf("%d devices differ: %d in the database, %d at Apple", r.Different, r.Devices, r.AtApple)
 	case len(r.Violations) > 0:
-		return fmt.Errorf("Apple would object: %v", r.Violations)
+		return fmt.Errorf("the simulator objects: %v", r.Violations)
 	}
 	return nil
 }
