@@ -89,7 +89,7 @@ func TestOperation(t *testing.T) {
 		if len(ids) != 1 || ids[0] != s.Activities()[0].ID || r.Outcomes[2].ActivityID != ids[0] {
 			t.Error(ids, r.Outcomes)
 		}
-		if err := r.Err(); err == nil || err.Error() != "2 of 4 not done: the activity failed for the device: ISSUE OPERATION_NOT_ALLOWED (and 1 more reasons)" {
+		if err := r.Err(); err == nil || err.Error() != "2 of 4 not done: the activity failed for the device: ISSUE OPERATION_NOT_ALLOWED (one of 2 reasons)" {
 			t.Error(err)
 		}
 		if r.Done() || len(r.Failed()) != 1 || len(r.Pending()) != 0 || !slices.Equal(r.Missing().Serials(), []string{"NONE"}) {

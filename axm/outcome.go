@@ -119,8 +119,8 @@ type UndoneError struct {
 
 func (e *UndoneError) Error() string {
 	text := fmt.Sprintf("%d of %d not done: %v", e.Undone, e.Total, e.Reasons[0])
-	if more := len(e.Reasons) - 1; more > 0 {
-		text += fmt.Sprintf(" (and %d more reasons)", more)
+	if n := len(e.Reasons); n > 1 {
+		text += fmt.Sprintf(" (one of %d reasons)", n)
 	}
 	return text
 }

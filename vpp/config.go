@@ -4,12 +4,11 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/applemdm/applemdm/internal/pace"
+	"github.com/applemdm/applemdm/internal/published"
 	"github.com/applemdm/applemdm/internal/rest"
 )
 
@@ -111,8 +110,7 @@ const (
 //
 // https://developer.apple.com/documentation/devicemanagement/managing-users
 func (s *ServiceConfig) InvitationURL(inviteCode string) string {
-	code := url.QueryEscape(inviteCode)
-	return strings.NewReplacer("%25inviteCode%25", code, "%inviteCode%", code).Replace(s.URLs[URLInvitationEmail])
+	return published.Invitation(s.URLs[URLInvitationEmail], inviteCode)
 }
 
 // ServiceConfig returns what the service publishes about itself, not older than five minutes: at

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/applemdm/applemdm/internal/poll"
 )
 
 const jsonType = "application/json"
@@ -108,14 +110,7 @@ func (s *Server) pause(c *call) {
 	s.mu.Lock()
 	d := s.opts.Latency
 	s.mu.Unlock()
-	if d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-c.r.Context().Done():
-		}
-	}
+	_ = poll.Wait(c.r.Context(), d) // a client that leaves gets its answer at once
 	c.now = time.Now()
 }
 

@@ -1,4 +1,4 @@
-// Package published judges the URLs that a service publishes for its own endpoints: they are worth
+// Package published deals with the URLs that a service publishes. Those of its own endpoints are worth
 // following, and yet must not lead a credential to a stranger.
 package published
 
@@ -20,6 +20,13 @@ func Follow(base, text string) (*url.URL, bool) {
 		return nil, false
 	}
 	return u, strings.EqualFold(Origin(home), Origin(u)) || isApple(home) && isApple(u)
+}
+
+// Invitation returns the published URL at which invitations are accepted, with the code of one of them
+// in the place that it holds free for that.
+func Invitation(text, inviteCode string) string {
+	code := url.QueryEscape(inviteCode)
+	return strings.NewReplacer("%25inviteCode%25", code, "%inviteCode%", code).Replace(text)
 }
 
 // Origin returns the scheme and the host of u.

@@ -5,15 +5,14 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/applemdm/applemdm/internal/published"
 	"github.com/applemdm/applemdm/internal/rest"
 	"github.com/applemdm/applemdm/vpp"
 )
@@ -96,8 +95,7 @@ func (s *ServiceConfig) urls() map[string]string {
 //
 // https://developer.apple.com/documentation/devicemanagement/associating-an-apple-id-with-a-vpp-user
 func (s *ServiceConfig) InvitationURL(inviteCode string) string {
-	code := url.QueryEscape(inviteCode)
-	return strings.NewReplacer("%25inviteCode%25", code, "%inviteCode%", code).Replace(s.InvitationEmailURL)
+	return published.Invitation(s.InvitationEmailURL, inviteCode)
 }
 
 // ServiceConfig returns what the service publishes about itself, not older than five minutes: at
