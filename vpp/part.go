@@ -22,19 +22,20 @@ const (
 //
 // Nothing but the methods in this file changes it, and takes it from one phase to another:
 //
-//	from      because                                           by           to
-//	unsent    Apple has queued it                               follow       asking
-//	          Apple may have queued it                          follow       reading
-//	          it was refused, was not sent, or was done at once left         ended
-//	asking    the event is pending                              pending      asking, or reading when patience ends
-//	          the event has failed, and does not tell of what   failed       reading
-//	          Apple does not know the event                     read         reading
-//	          notifications tell of something, not of all       noticed      asking, sooner
-//	reading   something is missing, and was sent once more      replace      replaced, by the parts that were sent
-//	          something is missing, and there is patience left  askAgain     asking
-//	          something is missing, and nothing is left to do   giveUp       givenUp
-//	givenUp   Wait is called again                              resume       asking, or reading if there is no event
-//	any       everything about it is known                      end          ended, but replaced stays as it is
+//	from     because                                            by                 to
+//	unsent   Apple has queued it                                accepted, follow   asking
+//	         Apple may have queued it                           suspected, follow  reading
+//	         it was refused, not sent, or done at once          left               ended
+//	         it is of the kind without events, and may be done  suspected          ended
+//	asking   the event is pending                               pending            asking, or reading when patience ends
+//	         the event has failed, and does not tell of what    failed             reading
+//	         Apple does not know the event                      read               reading
+//	         notifications tell of something, not of all        noticed            asking, sooner
+//	reading  something is missing, and was sent once more       replace            replaced, by what was sent
+//	         something is missing, and there is patience left   askAgain           asking
+//	         something is missing, and nothing is left to do    giveUp             givenUp
+//	givenUp  Wait is called again                               resume             asking, or reading without an event
+//	any      everything about it is known                       end                ended, unless replaced
 type part struct {
 	products []int // of the order
 	targets  []int // of the order; all of one kind
