@@ -5,13 +5,8 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/applemdm/applemdm/internal/field"
 	"github.com/applemdm/applemdm/internal/rest"
 )
-
-// Time is a point in time, kept as the text in which Apple wrote it; "" is none. Its method Time
-// gives the time.Time.
-type Time = field.Time
 
 // Account describes the server entry and its organisation.
 //

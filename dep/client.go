@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/applemdm/applemdm/internal/edge"
+	"github.com/applemdm/applemdm/internal/field"
 	"github.com/applemdm/applemdm/internal/lease"
 	"github.com/applemdm/applemdm/internal/rest"
 )
@@ -120,6 +121,14 @@ type Retry = rest.Retry
 //   - Wait time.Duration: until the next attempt; 0 if there is none
 //   - Err error: why there is no answer
 type Attempt = rest.Attempt
+
+// Time is a point in time, kept as the text in which Apple wrote it; "" is none. Its method Time
+// gives the time.Time.
+type Time = field.Time
+
+// Unknown holds members that this package has no field for, by name, as raw JSON. They survive
+// decoding and encoding.
+type Unknown = map[string]jsontext.Value
 
 func (o *Options) withDefaults() (Options, error) {
 	var opts Options
@@ -272,7 +281,3 @@ func (c *Client) send(ctx context.Context, r request) (*rest.Response, error) {
 	}
 	return resp, nil
 }
-
-// Unknown holds members that this package has no field for, by name, as raw JSON. They survive
-// decoding and encoding.
-type Unknown = map[string]jsontext.Value
