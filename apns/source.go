@@ -44,8 +44,8 @@ func (c *Certificate) Certificate(context.Context) (*Certificate, error) {
 }
 
 // FileCertificate is a [CertificateSource] in files, which are read anew each time; that takes a
-// millisecond or two. Replace the files by renaming new ones over them. They must be readable by
-// their owner only.
+// millisecond or two. Replace the files by renaming new ones over them. Keep them readable by
+// their owner only, which is not checked.
 type FileCertificate struct {
 	// Path is the file of the certificate: PEM, which may hold the key too, or PKCS#12.
 	Path string

@@ -53,8 +53,8 @@ type KeyFunc func(ctx context.Context) (*Key, error)
 // Key calls f.
 func (f KeyFunc) Key(ctx context.Context) (*Key, error) { return f(ctx) }
 
-// FileKey is a [KeySource] whose private key is in a file, as downloaded. It must be readable by its
-// owner only.
+// FileKey is a [KeySource] whose private key is in a file, as downloaded. Keep it readable by its
+// owner only, which is not checked.
 type FileKey struct {
 	ClientID, KeyID string
 	Path            string

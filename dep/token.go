@@ -66,7 +66,8 @@ type TokenFunc func(ctx context.Context) (*Token, error)
 func (f TokenFunc) Token(ctx context.Context) (*Token, error) { return f(ctx) }
 
 // FileToken is a [TokenSource] in a file, whose path it is. The file holds a decrypted token, such as
-// [Token.Reveal] gives; it is read anew for each session and must be readable by its owner only.
+// [Token.Reveal] gives; it is read anew for each session. Keep it readable by its owner only,
+// which is not checked.
 type FileToken string
 
 // Token reads the file.

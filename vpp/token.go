@@ -64,8 +64,8 @@ type TokenFunc func(ctx context.Context) (*Token, error)
 // Token calls f.
 func (f TokenFunc) Token(ctx context.Context) (*Token, error) { return f(ctx) }
 
-// FileToken is a [TokenSource] in a file, whose path it is: the file as downloaded. It must be
-// readable by its owner only.
+// FileToken is a [TokenSource] in a file, whose path it is: the file as downloaded. Keep it readable by
+// its owner only, which is not checked.
 type FileToken string
 
 // Token reads the file.

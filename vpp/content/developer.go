@@ -73,8 +73,8 @@ func ParseDeveloperKey(teamID, keyID string, data []byte) (*DeveloperKey, error)
 	return &DeveloperKey{TeamID: teamID, KeyID: keyID, sign: signWith(key)}, nil
 }
 
-// FileDeveloperKey is a [DeveloperTokenSource] whose key is in a file, as downloaded. The file, which
-// must be readable by its owner only, is read for each token, about once an hour.
+// FileDeveloperKey is a [DeveloperTokenSource] whose key is in a file, as downloaded. The file is
+// read for each token, about once an hour. Keep it readable by its owner only, which is not checked.
 type FileDeveloperKey struct {
 	TeamID, KeyID string
 	Path          string
