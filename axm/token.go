@@ -73,12 +73,7 @@ func (s tokenSource) Token() (*oauth2.Token, error) {
 // currentAccess returns the access token to send, which is a new one when the last is about to
 // expire.
 func (c *Client) currentAccess(ctx context.Context) (*access, error) {
-	a, err := c.access.Get(ctx)
-	if err == nil && a.stale() {
-		c.access.Drop(a)
-		a, err = c.access.Get(ctx)
-	}
-	return a, err
+	return c.access.Fresh(ctx, (*access).stale)
 }
 
 // fetchAccess is what the lease calls for a token.

@@ -147,11 +147,7 @@ const opConfig = "read the service configuration"
 
 // currentConfig returns the service configuration, reading it if it is due.
 func (c *Client) currentConfig(ctx context.Context) (*publishedConfig, error) {
-	config, err := c.config.Get(ctx)
-	if err == nil && !time.Now().Before(config.due) {
-		c.config.Drop(config)
-		config, err = c.config.Get(ctx)
-	}
+	config, err := c.config.Fresh(ctx, func(p *publishedConfig) bool { return !time.Now().Before(p.due) })
 	if err != nil {
 		return nil, rest.OwnError[Error](ctx, rest.Request{Op: opConfig, Method: http.MethodGet, Path: rest.Path{"service", "config"}}, err)
 	}

@@ -71,6 +71,17 @@ func (l *Lease[T]) Get(ctx context.Context) (T, error) {
 	}
 }
 
+// Fresh returns the value as Get does, but one that is stale it drops, and fetches another in its
+// place, once: the caller gets that as it is.
+func (l *Lease[T]) Fresh(ctx context.Context, stale func(T) bool) (T, error) {
+	value, err := l.Get(ctx)
+	if err != nil || !stale(value) {
+		return value, err
+	}
+	l.Drop(value)
+	return l.Get(ctx)
+}
+
 // run fetches on behalf of everyone who waits for f. The deferred part also runs when fetch
 // panics: whoever waits is then released to try on its own.
 func (l *Lease[T]) run(ctx context.Context, f *flight[T], refused T) (T, error) {

@@ -194,3 +194,28 @@ func TestResetOutdatesTheFetchUnderWay(t *testing.T) {
 		}
 	})
 }
+
+func TestFreshRenewsWhatIsStaleOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fetches atomic.Int32
+		l := counting(&fetches)
+		old := func(v string) bool { return v == "v1" }
+		for _, want := range []string{"v2", "v2"} { // v1 is stale already when it comes
+			if got, err := l.Fresh(t.Context(), old); got != want || err != nil {
+				t.Errorf("%q, %v; want %q", got, err, want)
+			}
+		}
+		always := func(string) bool { return true }
+		if got, err := l.Fresh(t.Context(), always); got != "v3" || err != nil {
+			t.Errorf("%q, %v: the new value is to be taken as it is", got, err)
+		}
+	})
+}
+
+func TestFreshTellsWhyThereIsNoValue(t *testing.T) {
+	failed := errors.New("failed")
+	l := New(func(context.Context, string) (string, error) { return "", failed })
+	if _, err := l.Fresh(t.Context(), func(string) bool { t.Error("asked of no value"); return true }); err != failed {
+		t.Errorf("error %v", err)
+	}
+}

@@ -58,12 +58,7 @@ func (h held[C]) use(ctx context.Context, refused error, send func(C) (*rest.Res
 }
 
 func (h held[C]) current(ctx context.Context) (*leased[C], error) {
-	l, err := h.lease.Get(ctx)
-	if err == nil && !l.renew.IsZero() && !time.Now().Before(l.renew) {
-		h.lease.Drop(l)
-		l, err = h.lease.Get(ctx)
-	}
-	return l, err
+	return h.lease.Fresh(ctx, func(l *leased[C]) bool { return !l.renew.IsZero() && !time.Now().Before(l.renew) })
 }
 
 // holdDeveloper returns the developer token of a source.

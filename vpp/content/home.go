@@ -35,12 +35,7 @@ func newHomeReader(opts *Options) *homeReader {
 
 // read returns the home, reading it if it is due.
 func (r *homeReader) read(ctx context.Context) (*home, error) {
-	h, err := r.lease.Get(ctx)
-	if err == nil && !time.Now().Before(h.due) {
-		r.lease.Drop(h)
-		h, err = r.lease.Get(ctx)
-	}
-	return h, err
+	return r.lease.Fresh(ctx, func(h *home) bool { return !time.Now().Before(h.due) })
 }
 
 // fetch is what the lease calls for a home. When it cannot be read again, the last one stays good.

@@ -155,11 +155,7 @@ func tokenRefused(err error) bool {
 
 // currentToken returns the token to send, which is read anew when it has expired.
 func (c *Client) currentToken(ctx context.Context, r request, to target) (*vpp.Token, error) {
-	token, err := c.token.Get(ctx)
-	if err == nil && token.Expired(time.Now()) {
-		c.token.Drop(token)
-		token, err = c.token.Get(ctx)
-	}
+	token, err := c.token.Fresh(ctx, func(t *vpp.Token) bool { return t.Expired(time.Now()) })
 	if err != nil {
 		return nil, rest.OwnError[vpp.Error](ctx, rest.Request{Op: r.op, Method: http.MethodPost, Path: to.path}, err)
 	}
