@@ -1,9 +1,6 @@
 package vpp
 
 import (
-	"net/url"
-	"strings"
-
 	"github.com/applemdm/applemdm/internal/published"
 	"github.com/applemdm/applemdm/internal/rest"
 )
@@ -34,15 +31,13 @@ func (c *Client) targets(urls map[string]string) map[string]target {
 
 // targetOf returns where a published URL leads, and whether the token may go there.
 func (c *Client) targetOf(text string) (target, bool) {
-	u, ok := published.Follow(c.opts.BaseURL, text)
+	baseURL, path, ok := published.Locate(c.opts.BaseURL, text)
 	if !ok {
 		return target{}, false
 	}
-	base, _ := url.Parse(c.opts.BaseURL) // New has checked it
-	path, within := strings.CutPrefix(u.Path, strings.TrimSuffix(base.Path, "/")+"/")
-	if within && strings.EqualFold(u.Host, base.Host) {
+	if baseURL == c.opts.BaseURL {
 		return target{c.engine, rest.ParsePath(path)}, true
 	}
-	engine, err := c.newEngine(published.Origin(u))
-	return target{engine, rest.ParsePath(u.Path)}, err == nil
+	engine, err := c.newEngine(baseURL)
+	return target{engine, rest.ParsePath(path)}, err == nil
 }

@@ -22,6 +22,21 @@ func Follow(base, text string) (*url.URL, bool) {
 	return u, strings.EqualFold(Origin(home), Origin(u)) || isApple(home) && isApple(u)
 }
 
+// Locate returns where the published URL text leads: a base URL, which is base itself for what is below
+// that and otherwise the host of text, and the path below it. It reports whether [Follow] allows it.
+func Locate(base, text string) (baseURL, path string, ok bool) {
+	u, ok := Follow(base, text)
+	if !ok {
+		return "", "", false
+	}
+	home, _ := url.Parse(base) // Follow has
+	path, within := strings.CutPrefix(u.Path, strings.TrimSuffix(home.Path, "/")+"/")
+	if within && strings.EqualFold(u.Host, home.Host) {
+		return base, path, true
+	}
+	return Origin(u), u.Path, true
+}
+
 // Invitation returns the published URL at which invitations are accepted, with the code of one of them
 // in the place that it holds free for that.
 func Invitation(text, inviteCode string) string {

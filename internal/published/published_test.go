@@ -38,3 +38,20 @@ func TestFollow(t *testing.T) {
 		t.Errorf("%v, %v", u, ok)
 	}
 }
+
+func TestLocate(t *testing.T) {
+	for _, c := range []struct{ base, url, wantBase, wantPath string }{
+		{"http://memhttp.test/mdm/v2", "http://memhttp.test/mdm/v2/assets", "http://memhttp.test/mdm/v2", "assets"},
+		{"http://memhttp.test/mdm/v2/", "http://MEMHTTP.test/mdm/v2/a/b", "http://memhttp.test/mdm/v2/", "a/b"},
+		{"http://memhttp.test/mdm/v2", "http://memhttp.test/mdm/v3/assets", "http://memhttp.test", "/mdm/v3/assets"},
+		{"http://memhttp.test", "http://memhttp.test/x", "http://memhttp.test", "x"},
+		{"https://vpp.itunes.apple.com/mdm/v2", "https://uclient-api.itunes.apple.com/mdm/v2/x", "https://uclient-api.itunes.apple.com", "/mdm/v2/x"},
+	} {
+		if base, path, ok := Locate(c.base, c.url); base != c.wantBase || path != c.wantPath || !ok {
+			t.Errorf("from %s to %s: %s, %s, %v", c.base, c.url, base, path, ok)
+		}
+	}
+	if base, path, ok := Locate("http://memhttp.test", "http://evil.test/x"); base != "" || path != "" || ok {
+		t.Errorf("to a stranger: %s, %s, %v", base, path, ok)
+	}
+}

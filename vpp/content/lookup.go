@@ -160,10 +160,10 @@ func (l *Lookup) target(ctx context.Context) (*rest.Engine, rest.Path, error) {
 			return nil, nil, err
 		}
 		text := config.URLs[vpp.URLContentMetadataLookup]
-		u, ok := published.Follow(base, text)
+		baseURL, below, ok := published.Locate(base, text)
 		switch {
 		case ok:
-			base, path = published.Origin(u), rest.ParsePath(u.Path)
+			base, path = baseURL, rest.ParsePath(below)
 		case text != "" && l.opts.Logger != nil:
 			l.opts.Logger.WarnContext(ctx, "a published URL is not used", "name", vpp.URLContentMetadataLookup, "url", text)
 		}
