@@ -210,11 +210,6 @@ func (c *Client) judge(resp *rest.Response) int {
 			status = said
 		}
 	}
-	if status == http.StatusTooManyRequests {
-		c.pace.Slow()
-	}
-	if status >= http.StatusTooManyRequests && resp.RetryAfter > 0 {
-		c.pace.Hold(resp.RetryAfter, refusal("", resp))
-	}
+	c.pace.Heed(status, resp.RetryAfter, func() *Error { return refusal("", resp) })
 	return status
 }

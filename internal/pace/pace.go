@@ -4,6 +4,7 @@ package pace
 import (
 	"context"
 	"math"
+	"net/http"
 	"sync"
 	"time"
 
@@ -85,6 +86,18 @@ func (p *Pacer[B]) Held() (time.Duration, B) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return time.Until(p.heldUntil), p.heldBy
+}
+
+// Heed keeps to what an answer asks for that stands for status: it slows down after one of too many
+// requests, and holds all requests for retryAfter, if that is more than 0, after it and after failures
+// of the service. by tells the answer.
+func (p *Pacer[B]) Heed(status int, retryAfter time.Duration, by func() B) {
+	if status == http.StatusTooManyRequests {
+		p.Slow()
+	}
+	if status >= http.StatusTooManyRequests && retryAfter > 0 {
+		p.Hold(retryAfter, by())
+	}
 }
 
 // Hold keeps all requests back for d.

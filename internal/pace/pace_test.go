@@ -110,3 +110,26 @@ func TestHoldMeanwhile(t *testing.T) {
 		}
 	})
 }
+
+func TestHeed(t *testing.T) {
+	for _, c := range []struct {
+		status, retryAfter int // seconds
+		slower             bool
+		held               int
+	}{
+		{200, 9, false, 0}, {404, 9, false, 0}, {429, 0, true, 0}, {429, 7, true, 7}, {503, 0, false, 0}, {503, 7, false, 7},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := New[string]()
+			before := p.current
+			p.Heed(c.status, time.Duration(c.retryAfter)*time.Second, func() string { return "it" })
+			if slower := p.current < before; slower != c.slower {
+				t.Errorf("%d: slower %v", c.status, slower)
+			}
+			left, by := p.Held()
+			if held := int(max(left, 0) / time.Second); held != c.held || (by == "it") != (c.held > 0) {
+				t.Errorf("%d: held for %d s by %q", c.status, held, by)
+			}
+		})
+	}
+}

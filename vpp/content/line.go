@@ -38,12 +38,7 @@ func (l *line) newEngine(baseURL string) (*rest.Engine, error) {
 
 // judge keeps to what an answer asks for: it slows down all calls, or holds them.
 func (l *line) judge(resp *rest.Response) int {
-	if resp.Status == http.StatusTooManyRequests {
-		l.pace.Slow()
-	}
-	if resp.Status >= http.StatusTooManyRequests && resp.RetryAfter > 0 {
-		l.pace.Hold(resp.RetryAfter, refusal("", resp, false, false))
-	}
+	l.pace.Heed(resp.Status, resp.RetryAfter, func() *Error { return refusal("", resp, false, false) })
 	return resp.Status
 }
 

@@ -128,12 +128,7 @@ func (c *Client) judge(resp *rest.Response) int {
 	if isRedirect(resp.Status) && resp.RetryAfter > 0 { // sheds load as 503 does
 		status = http.StatusServiceUnavailable
 	}
-	if status == http.StatusTooManyRequests {
-		c.pace.Slow()
-	}
-	if status >= http.StatusTooManyRequests && resp.RetryAfter > 0 {
-		c.pace.Hold(resp.RetryAfter, refusal("", resp))
-	}
+	c.pace.Heed(status, resp.RetryAfter, func() *vpp.Error { return refusal("", resp) })
 	return status
 }
 
