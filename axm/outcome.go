@@ -1,9 +1,10 @@
 package axm
 
 import (
-	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/applemdm/applemdm/internal/undone"
 )
 
 // Status is what became of one device in an [Operation].
@@ -89,43 +90,18 @@ func (r *Result) Missing() Outcomes { return r.Outcomes.With(StatusMissing) }
 // Err returns nil if everything is done, and otherwise an [*UndoneError] that says what is not:
 // errors.Is and errors.As reach each reason.
 func (r *Result) Err() error {
-	e := &UndoneError{Total: len(r.Outcomes)}
-	said := map[string]bool{}
-	for _, o := range r.Outcomes {
-		if o.Status == StatusDone {
-			continue
+	return undone.Of(len(r.Outcomes), func(yield func(string, error) bool) {
+		for _, o := range r.Outcomes {
+			if o.Status != StatusDone && !yield(string(o.Status), o.Err) {
+				return
+			}
 		}
-		e.Undone++
-		reason := o.Err
-		if reason == nil {
-			reason = errors.New(string(o.Status))
-		}
-		if text := reason.Error(); !said[text] {
-			said[text] = true
-			e.Reasons = append(e.Reasons, reason)
-		}
-	}
-	if e.Undone == 0 {
-		return nil
-	}
-	return e
+	})
 }
 
-// UndoneError says that a part of an [Operation] is not done.
-type UndoneError struct {
-	Undone, Total int
-	Reasons       []error // each once
-}
-
-func (e *UndoneError) Error() string {
-	text := fmt.Sprintf("%d of %d not done: %v", e.Undone, e.Total, e.Reasons[0])
-	if n := len(e.Reasons); n > 1 {
-		text += fmt.Sprintf(" (one of %d reasons)", n)
-	}
-	return text
-}
-
-func (e *UndoneError) Unwrap() []error { return e.Reasons }
+// UndoneError says that a part of an [Operation] is not done: Undone of Total outcomes, for its
+// Reasons, each of which it holds once and errors.Is and errors.As reach.
+type UndoneError = undone.Error
 
 // DeviceError is what the log of an activity says of a device for which it failed. Its texts are
 // Apple's; there is no published list of them.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/applemdm/applemdm/internal/undone"
 )
 
 // Status is what became of one part of an [Operation].
@@ -104,26 +106,13 @@ func (r *Result) Pending() Outcomes { return r.Outcomes.With(StatusPending) }
 // Err returns nil if everything is done, and otherwise an [*UndoneError] that says what is not:
 // errors.Is and errors.As reach each reason.
 func (r *Result) Err() error {
-	e := &UndoneError{Total: len(r.Outcomes)}
-	said := map[string]bool{}
-	for _, o := range r.Outcomes {
-		if o.Status == StatusDone {
-			continue
+	return undone.Of(len(r.Outcomes), func(yield func(string, error) bool) {
+		for _, o := range r.Outcomes {
+			if o.Status != StatusDone && !yield(string(o.Status), o.Err) {
+				return
+			}
 		}
-		e.Undone++
-		reason := o.Err
-		if reason == nil {
-			reason = errors.New(string(o.Status))
-		}
-		if text := reason.Error(); !said[text] {
-			said[text] = true
-			e.Reasons = append(e.Reasons, reason)
-		}
-	}
-	if e.Undone == 0 {
-		return nil
-	}
-	return e
+	})
 }
 
 // refusal returns why nothing was queued.
@@ -135,18 +124,6 @@ func (r *Result) refusal() error {
 	return errors.Join(e.Reasons...)
 }
 
-// UndoneError says that a part of an [Operation] is not done.
-type UndoneError struct {
-	Undone, Total int
-	Reasons       []error // each once
-}
-
-func (e *UndoneError) Error() string {
-	text := fmt.Sprintf("%d of %d not done: %v", e.Undone, e.Total, e.Reasons[0])
-	if n := len(e.Reasons); n > 1 {
-		text += fmt.Sprintf(" (one of %d reasons)", n)
-	}
-	return text
-}
-
-func (e *UndoneError) Unwrap() []error { return e.Reasons }
+// UndoneError says that a part of an [Operation] is not done: Undone of Total outcomes, for its
+// Reasons, each of which it holds once and errors.Is and errors.As reach.
+type UndoneError = undone.Error
