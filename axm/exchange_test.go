@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -152,15 +151,9 @@ func (w *wireError) compare(t *testing.T, err error, body string) {
 		}
 		return
 	}
-	if w.is != nil && !errors.Is(err, w.is) || err == nil {
-		t.Errorf("error %v is not %v", err, w.is)
-	}
-	if w.status == 0 {
+	e, answered := exchange.Refusal[*axm.Error](t, err, w.is, w.status)
+	if !answered {
 		return
-	}
-	e, ok := errors.AsType[*axm.Error](err)
-	if !ok {
-		t.Fatalf("error %T: %v", err, err)
 	}
 	got := wireError{status: e.StatusCode, items: e.Items, retryAfter: e.RetryAfter, requestID: e.RequestID, correlationKey: e.CorrelationKey}
 	want := *w

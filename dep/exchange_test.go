@@ -2,7 +2,6 @@ package dep_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -150,15 +149,9 @@ func (w *wireError) compare(t *testing.T, err error, body string) {
 		}
 		return
 	}
-	if w.is != nil && !errors.Is(err, w.is) {
-		t.Errorf("error %v is not %v", err, w.is)
-	}
-	if w.status == 0 {
-		return // the error is the client's own
-	}
-	e, ok := errors.AsType[*dep.Error](err)
-	if !ok {
-		t.Fatalf("error %T: %v", err, err)
+	e, answered := exchange.Refusal[*dep.Error](t, err, w.is, w.status)
+	if !answered {
+		return
 	}
 	got := wireError{status: e.StatusCode, code: e.Code, retryAfter: e.RetryAfter, requestID: e.RequestID}
 	want := wireError{status: w.status, code: w.code, retryAfter: w.retryAfter, requestID: w.requestID}

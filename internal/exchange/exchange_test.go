@@ -225,3 +225,38 @@ func TestResults(t *testing.T) {
 		t.Errorf("Value: %#v, %v", got, err)
 	}
 }
+
+// notFound is the error of a service that these tests made up.
+type notFound struct{ code int }
+
+func (e *notFound) Error() string { return fmt.Sprint("code ", e.code) }
+
+func (e *notFound) Is(target error) bool { return target == io.EOF }
+
+func TestRefusal(t *testing.T) {
+	refusal := &notFound{7}
+	for name, test := range map[string]struct {
+		err, is  error
+		status   int
+		answered bool
+		told     string
+	}{
+		"the service's":           {refusal, io.EOF, 404, true, ""},
+		"with no sentinel":        {refusal, nil, 404, true, ""},
+		"the client's own":        {io.EOF, io.EOF, 0, false, ""},
+		"none":                    {nil, nil, 0, false, "error <nil>"},
+		"another":                 {refusal, io.ErrClosedPipe, 404, false, "is not io: read/write on closed pipe"},
+		"not of the service":      {io.EOF, io.EOF, 404, false, "error *errors.errorString: EOF"},
+		"none where one is asked": {nil, io.EOF, 0, false, "is not EOF"},
+	} {
+		var e *notFound
+		var answered bool
+		told := during(func(j *judge) { e, answered = Refusal[*notFound](j, test.err, test.is, test.status) })
+		if (test.told == "") != (told == "") || !strings.Contains(told, test.told) {
+			t.Errorf("%s: told %q, want %q", name, told, test.told)
+		}
+		if told == "" && (answered != test.answered || answered && e != refusal) {
+			t.Errorf("%s: %v, %v", name, e, answered)
+		}
+	}
+}

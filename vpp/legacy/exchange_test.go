@@ -111,15 +111,9 @@ func (w *wireError) compare(t *testing.T, err error, body string) {
 		}
 		return
 	}
-	if w.is != nil && !errors.Is(err, w.is) || err == nil {
-		t.Errorf("error %v is not %v", err, w.is)
-	}
-	if w.status == 0 {
+	e, answered := exchange.Refusal[*vpp.Error](t, err, w.is, w.status)
+	if !answered {
 		return
-	}
-	e, ok := errors.AsType[*vpp.Error](err)
-	if !ok {
-		t.Fatalf("error %T: %v", err, err)
 	}
 	got := wireError{status: e.StatusCode, number: e.Number, message: e.Message, retryAfter: e.RetryAfter, requestID: e.RequestID}
 	want := *w
